@@ -162,8 +162,21 @@ def test_down_spares_a_stranger_in_a_session_of_that_number(tmp_path: Path) -> N
 
 def staying(home: Path) -> subprocess.Popen[str]:
     """A process that stays with the home's services, as systemd starts it, after they came up."""
-    script = "import sys; from pathlib import Path; from dags.deployment.services import *\nprint('up', flush=True)\n"
-    script += "try: stay(Path(sys.argv[1]), seconds_between=0.05)\nexcept ServiceError as error: sys.exit(str(error))"
+    # It is up once it looks at the record: signals are waited for by then.
+    script = """
+import sys
+from pathlib import Path
+from dags.deployment import services
+from dags.deployment.services import *
+own = services.read_record
+def told(home):
+    print("up", flush=True)
+    services.read_record = own
+    return own(home)
+services.read_record = told
+try: stay(Path(sys.argv[1]), seconds_between=0.05)
+except ServiceError as error: sys.exit(str(error))
+"""
     command = [sys.executable, "-c", script, str(home)]
     process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "up\n"
