@@ -222,7 +222,7 @@ def _taken(folder: Path) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for path in folder.glob(_NAME.format("*")):
-            _remove_unfinished_line(path)
+            remove_unfinished_line(path)
     except BlockingIOError as error:
         os.close(lock)
         raise DecisionLogError(
@@ -234,7 +234,7 @@ def _taken(folder: Path) -> int:
     return lock
 
 
-def _remove_unfinished_line(path: Path) -> None:
+def remove_unfinished_line(path: Path) -> None:
     """Cut the file after its last whole line: what follows was never answered."""
     n_bytes = path.stat().st_size
     with path.open("rb") as file:

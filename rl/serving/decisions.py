@@ -364,8 +364,8 @@ class DecisionMaker:
             found = []
             for row, one in enumerate(asked):
                 offer = self._offer(one.asked, served)
-                numbers = {name: observation[name][row : row + 1] for name in self._numbers}
-                allowed = self._allowed(one, offer, numbers, self._in_force)
+                here = {name: values[row : row + 1] for name, values in observation.items()}
+                allowed = self._allowed(one, offer, self._numbered(here), self._in_force)
                 choice = choose(served.policy, features[row : row + 1], offer, allowed, self._shadow_generator)
                 found.append(ShadowChoice(position, choice))
         except Exception as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from conf.specs.strict_yaml import StrictModel
 from rl.errors import ServingError
 from rl.serving.decide import ChosenAction
+from rl.serving.decision_log import remove_unfinished_line
 
 _NAME = "shadow-{}.jsonl"
 
@@ -62,16 +64,22 @@ class ShadowLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take the decision log's folder."""
+        """Take the decision log's folder, and remove what a killed service left of an unfinished line."""
         self._folder, self.problem = folder, ""
+        with suppress(OSError):  # the next line says so
+            for path in folder.glob(_NAME.format("*")):
+                remove_unfinished_line(path)
 
     def append(self, day: date, lines: Sequence[ShadowLine]) -> None:
         """Write lines of a day, or keep in mind why that isn't possible: nobody waits for them."""
         text = "".join(f"{json.dumps(line.model_dump(exclude_defaults=True))}\n" for line in lines)
+        path = self._folder / _NAME.format(day)
         try:
-            with (self._folder / _NAME.format(day)).open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8") as file:
                 file.write(text)
         except OSError as error:
+            with suppress(OSError):  # half a line would spoil the next one
+                remove_unfinished_line(path)
             self.problem = f"{self._folder}: the shadow's decisions can't be written ({error.strerror or error})"
         else:
             self.problem = ""

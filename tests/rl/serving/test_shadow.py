@@ -145,6 +145,8 @@ def test_a_line_that_a_kill_cut_short_is_left_out_and_a_strange_one_is_not(tmp_p
     path.write_text(whole + '{"decision_id": "d2", "poli')
     (found,) = shadow_lines_of(tmp_path, day)
     assert (found.decision_id, found.is_other) == ("d1", True)
+    ShadowLog(tmp_path).append(day, [found])  # a service that starts again begins a line of its own
+    assert path.read_text() == whole * 2
     path.write_text(f"user,price\n{whole}")
     with pytest.raises(ServingError, match="line 1 is no decision of a shadow"):
         list(shadow_lines_of(tmp_path, day))
