@@ -8,15 +8,13 @@ from typing import Any
 import structlog
 
 from conf.closed_output import end_with_the_reader
-from conf.errors import NightcartError, SettingError, exit_code
+from conf.errors import NightcartError, SettingError
 from conf.paths import Lake
-from conf.plain_json import to_json
-from conf.private_home import keep_private
 from conf.settings import Settings
 from conf.tables import RAW_LINES
+from jobs.commands.answering import answered
 from jobs.commands.migrate import known_tables
 from jobs.lineage.telling import tell_lineage
-from jobs.log_lines import configure_logs
 
 
 def lineage(settings: Settings) -> dict[str, Any]:
@@ -53,15 +51,7 @@ def _told(settings: Settings, source: str) -> int:
 
 def main() -> int:
     """Return the exit code, after the result stands on stdout."""
-    try:
-        settings = Settings.from_environment()
-        configure_logs(settings)
-        keep_private(settings)
-        print(to_json(lineage(settings)), flush=True)
-    except NightcartError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return exit_code(error)
-    return 0
+    return answered(lineage)
 
 
 if __name__ == "__main__":

@@ -13,21 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from conf.closed_output import end_with_the_reader
-from conf.errors import NightcartError, exit_code
 from conf.id_form import has_keyed_ids, mark_keyed
 from conf.intact_files import sums_of
 from conf.paths import Lake
-from conf.plain_json import to_json
-from conf.private_home import keep_private, refuse_unwritable
+from conf.private_home import refuse_unwritable
 from conf.publication import publishing, read_pointers, write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline, scenarios_for
 from conf.specs.source import source_names
 from conf.specs.spec_hash import data_spec_hash
 from conf.tables import EVENTS, EVENTS_REJECTED, SESSIONS, SIDE_TABLES, Table, transitions_table
+from jobs.commands.answering import answered
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import raw_folder
-from jobs.log_lines import configure_logs
 from jobs.publishing.delta_tables import update_delta_table
 
 
@@ -106,16 +104,12 @@ def _add_log(table: Table, folder: Path) -> int:
 
 def main() -> int:
     """Return the exit code, after the result stands on stdout."""
-    try:
-        settings = Settings.from_environment()
-        configure_logs(settings)
-        keep_private(settings)
-        refuse_unwritable(settings)
-        print(to_json(migrate(settings)), flush=True)
-    except NightcartError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return exit_code(error)
-    return 0
+    return answered(_migrate_writable)
+
+
+def _migrate_writable(settings: Settings) -> dict[str, Any]:
+    refuse_unwritable(settings)
+    return migrate(settings)
 
 
 if __name__ == "__main__":
