@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from difflib import SequenceMatcher
 
 # The first group of words that stands in a value decides; what means nothing about an item comes first.
 _EVENT_WORDS = (
@@ -69,6 +71,35 @@ def event_type_of(value: str) -> str | None:
     if _SKIPPED.search(word):
         return "ignore"
     return next((kind for kind, words in _EVENT_WORDS if re.search(words, word)), None)
+
+
+# Words as shops write them: what a mistyped word resembles.
+_USUAL_WORDS = (
+    *("impression", "view", "click", "cart", "add to cart", "addtocart", "basket", "purchase", "order", "transaction"),
+    *("refund", "return", "favorite", "wishlist", "page view", "checkout", "search", "login", "scroll"),
+)
+_LEAST_LETTERS, _LEAST_ALIKE, _MOST_DIFFERENCE = 4, 0.85, 2
+
+
+def meant_word(value: str, known: Iterable[str]) -> str | None:
+    """Return the known word that an unknown one seems to be mistyped from; None where it resembles none.
+
+    >>> [meant_word(one, ["purchase", "view"]) for one in ("purchse", "veiw", "purchase2", "zoom", "production")]
+    ['purchase', 'view', 'purchase', None, None]
+    """
+    word = _plain(value)
+    found = [(alike, one) for one in [*known, *_USUAL_WORDS] if (alike := _alikeness(word, _plain(one))) is not None]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _alikeness(word: str, other: str) -> float | None:
+    """Return how alike two words are, at most 1; None where one is hardly the other mistyped."""
+    if min(len(word), len(other)) < _LEAST_LETTERS or abs(len(word) - len(other)) > _MOST_DIFFERENCE:
+        return None
+    if sorted(word) == sorted(other):
+        return 1.0
+    ratio = SequenceMatcher(None, word, other, autojunk=False).ratio()
+    return ratio if ratio >= _LEAST_ALIKE else None
 
 
 def _plain(value: str) -> str:

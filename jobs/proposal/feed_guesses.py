@@ -13,7 +13,7 @@ from conf.specs.field_mapping import MONEY_FIELDS, NULL_WORDS
 from conf.specs.json_paths import is_path, read_path
 from jobs.parsing.raw_values import exact_decimal
 from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_in_minor_units, is_of_a_piece, names_a_visit
-from jobs.proposal.event_words import FLAG_WORDS, event_type_of
+from jobs.proposal.event_words import FLAG_WORDS, event_type_of, meant_word
 from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.nested_lines import NestedLines
 from jobs.proposal.time_guesses import guess_time
@@ -84,6 +84,7 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     elif "user_id" not in guess.events:
         _put_ids(guess, free, None)
     _put_optional(guess, free)
+    _doubt_nothing_sold(guess, free)
     _put_fill_down(guess)
     _put_nulls(guess)
     mapped = {text.removesuffix("[]") for text in _texts_below(guess.events)}
@@ -223,10 +224,17 @@ def _put_type_column(guess: FeedGuess, columns: Mapping[str, Values], column: st
     known = {word: kind for word in words if (kind := event_type_of(word)) not in (None, "ignore")}
     unknown = [word for word in words if event_type_of(word) is None]
     guess.events["event_type"] = origin | {"map": known}
-    if ignored := [word for word in words if word not in known]:
+    n_lines = Counter(one for name in origin.get("first_of", [column]) for one in columns[name])
+    mistyped = {word: meant for word in unknown if (meant := meant_word(word, known)) is not None}
+    for word, meant in mistyped.items():
+        guess.doubts.append(
+            f"event_type: is {word} ({n_lines[word]} of {len(values)} lines) {meant} mistyped? give it a type in map, "
+            "or ignore it; until then its lines are rejected"
+        )
+    unknown = [word for word in unknown if word not in mistyped]
+    if ignored := [word for word in words if word not in known and word not in mistyped]:
         guess.events["event_type"]["ignore"] = ignored
     if unknown:
-        n_lines = Counter(one for name in guess.events["event_type"].get("first_of", [column]) for one in columns[name])
         told = ", ".join(f"{word} ({n_lines[word]} of {len(values)} lines)" for word in unknown[:10])
         guess.doubts.append(
             f"event_type: ignored, since no word says what they are: {told}; give each that is an event a type in map"
@@ -562,6 +570,18 @@ def _put_costs(guess: FeedGuess, columns: Mapping[str, Values], steps: object) -
             mapping |= {"times": quantity}
             guess.doubts.append(f"cost: {name} is read as that of one piece; of all pieces, take times away")
         guess.events[field_name] = mapping
+
+
+def _doubt_nothing_sold(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
+    """Say that lines of no piece are taken as events, where there are some and one can be a sale."""
+    column = str(guess.events.get("quantity", {}).get("column", ""))
+    numbers = [exact_decimal(one) for one in _given(columns.get(column, []))]
+    n_nothing = sum(one == 0 for one in numbers)
+    if n_nothing and not {"purchase", "refund"}.isdisjoint(guess.kinds):
+        guess.doubts.append(
+            f"quantity: {n_nothing} of {len(numbers)} lines say 0 pieces in {column}, and are read as what the others "
+            "are; write above: 0 in place of at_least to reject them"
+        )
 
 
 def _signs(values: Values) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class FileLook:
     columns: values of the first records by column or path, missing ones None; of a path through a list, all elements.
     holders: of JSON's paths, the numbers of the records that hold a value there, from 0.
     nested: the list whose elements are the records that are looked at; None where each line is one.
+    lengths: how many of these records each line has, where it holds them in a list.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class FileLook:
     doubts: list[str] = field(default_factory=list)
     holders: dict[str, frozenset[int]] = field(default_factory=dict)
     nested: NestedLines | None = None
+    lengths: tuple[int, ...] = ()
 
 
 def joined(first: FileLook, second: FileLook) -> FileLook:
@@ -69,7 +71,8 @@ def joined(first: FileLook, second: FileLook) -> FileLook:
     holders = {
         name: first.holders.get(name, frozenset()) | later.get(name, frozenset()) for name in {**first.holders, **later}
     }
-    return replace(first, columns=columns, n_records=n_records, doubts=doubts, holders=holders)
+    lengths = (*first.lengths, *second.lengths)
+    return replace(first, columns=columns, n_records=n_records, doubts=doubts, holders=holders, lengths=lengths)
 
 
 def look_at(path: Path, name: str) -> FileLook:
@@ -132,9 +135,11 @@ def _parquet_look(path: Path, name: str) -> FileLook:
         rows = next(content.iter_batches(N_RECORDS)).to_pylist()
     objects = [json.loads(json.dumps(row, default=str), parse_float=NumberText, parse_int=NumberText) for row in rows]
     nested = nested_lines(objects)
+    lengths = () if nested is None else nested.lengths_of(objects)
     objects = objects if nested is None else nested.lines_of(objects)
     columns, holders = _columns_of_objects(objects)
-    return FileLook(path, name, "parquet", "utf-8", None, columns, len(objects), holders=holders, nested=nested)
+    look = FileLook(path, name, "parquet", "utf-8", None, columns, len(objects), holders=holders, nested=nested)
+    return replace(look, lengths=lengths)
 
 
 def _json_look(path: Path, name: str, content: bytes, encoding: str) -> FileLook:
@@ -145,9 +150,10 @@ def _json_look(path: Path, name: str, content: bytes, encoding: str) -> FileLook
     doubts = [f"{len(lines) - len(objects)} of {len(lines)} lines are no whole JSON object"]
     doubts = doubts if len(objects) < len(lines) else []
     nested = nested_lines(objects)
+    lengths = () if nested is None else nested.lengths_of(objects)
     objects = objects if nested is None else nested.lines_of(objects)
     columns, holders = _columns_of_objects(objects)
-    return FileLook(path, name, "jsonl", encoding, None, columns, len(objects), doubts, holders, nested)
+    return FileLook(path, name, "jsonl", encoding, None, columns, len(objects), doubts, holders, nested, lengths)
 
 
 def _columns_of_objects(objects: Sequence[dict[str, Any]]) -> tuple[dict[str, Values], dict[str, frozenset[int]]]:

@@ -49,6 +49,10 @@ class NestedLines:
         """Return the records' lines as objects: each element in its list's place."""
         return [line for record in records for line in _lines_of(record, self.keys)]
 
+    def lengths_of(self, records: Sequence[Record]) -> tuple[int, ...]:
+        """Return how many lines each of the records has."""
+        return tuple(len(_lines_of(record, self.keys)) for record in records)
+
 
 def nested_lines(records: Sequence[Record]) -> NestedLines | None:
     """Return the list whose elements have times of their own, the longest of several; None where there is none.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
 from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
 from jobs.proposal.file_looks import FileLook, joined, look_at
+from jobs.proposal.session_hours import day_of, hours_past, times_of_sessions
 from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
 from jobs.proposal.time_guesses import is_local
 
@@ -191,7 +192,8 @@ def _feed_lines(guess: FeedGuess, group: FileGroup) -> list[str]:
         lines.append(f"unnest: {look.nested.path}  # each element is a line: they have times of their own")
     if look.encoding != "utf-8":
         lines.append(f"encoding: {look.encoding}  # unsure: bytes that aren't UTF-8")
-    lines += [f"delivery: {_flow(_delivery(guess, group))}"]
+    delivery = _delivery(guess, group)
+    lines += [f"delivery: {_flow(delivery)}", *_hours_lines(guess, group, delivery)]
     if guess.null_words:
         lines.append(f"null_words: {_flow(guess.null_words)}")
     if guess.missing_share > 0.15:
@@ -212,20 +214,39 @@ def _delivery(guess: FeedGuess, group: FileGroup) -> dict[str, Any]:
     return {"layout": "by_event_date", "files": group.patterns}
 
 
+def _hours_lines(guess: FeedGuess, group: FileGroup, delivery: Mapping[str, Any]) -> list[str]:
+    """Return the line on hours past the day, where daily files hold sessions that go on after midnight."""
+    if guess.look.nested is None or delivery["layout"] != "dated_files":
+        return []
+    places = sorted({0, len(group.files) // 2, len(group.files) - 1})
+    found = [hours_past(_sessions(guess, group.files[place])) for place in places]
+    if not (hours := max(found)):
+        return []
+    return [
+        f"hours_past_day: {hours}  # unsure: as long as sessions last; what follows midnight lies in their day's file"
+    ]
+
+
 def _fits(guess: FeedGuess, file: tuple[Path, str], text: str) -> bool:
-    """Return whether the file's events happened on the day its name says, or the day before."""
-    mapping = parse_model(Source, _alone(guess), "the draft").events.event_time
+    """Return whether the file's events happened on the day its name says, or the day before; sessions began then."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return False
-    reader = TimeReader(mapping, "UTC", mapping.raw_columns)
-    columns = look_at(*file).columns
-    rows = zip(*[columns.get(name, []) for name in mapping.raw_columns], strict=False)
-    given = [one for row in rows if (one := reader.text(row)) is not None]
-    micros = [found for one in given if (found := reader.read(one)) is not None]
-    days = [(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one)).date() for one in micros]
+    days = [day_of(times[0]) for times in _sessions(guess, file)]
     return bool(days) and sum((day - one).days in (0, 1) for one in days) >= 0.95 * len(days)
+
+
+def _sessions(guess: FeedGuess, file: tuple[Path, str]) -> list[list[int]]:
+    """Return the times of each session that a look at the file shows, ascending; of a line that is none its own."""
+    mapping = parse_model(Source, _alone(guess), "the draft").events.event_time
+    reader = TimeReader(mapping, "UTC", mapping.raw_columns)
+    look = look_at(*file)
+    rows = zip(*[look.columns.get(name, [None] * look.n_records) for name in mapping.raw_columns], strict=False)
+    given = [reader.text(row) for row in rows]
+    micros = [reader.read(one) if one is not None else None for one in given]
+    lengths = look.lengths if guess.look.nested is not None and look.lengths else (1,) * len(micros)
+    return times_of_sessions(micros, lengths)
 
 
 def _alone(guess: FeedGuess) -> dict[str, Any]:

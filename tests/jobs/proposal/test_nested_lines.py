@@ -67,6 +67,24 @@ def test_days_of_files_are_those_of_the_clicks(tmp_path: Path) -> None:
     assert found["events"]["event_time"]["offset"] == {"column": "hits.at", "unit": "milliseconds"}
 
 
+@pytest.mark.parametrize(("begins", "expected"), [(22 * 60, 3), (600, None)])
+def test_hours_past_the_day_are_proposed_where_sessions_pass_midnight(
+    tmp_path: Path, begins: int, expected: int | None
+) -> None:
+    """As many as the longest session lasts: more than a twentieth of the clicks are of the next day."""
+    day = 1_767_571_200  # midnight of 2026-01-05
+    records = [
+        visit(number, [day + 60 * (begins + number + 50 * step) for step in range(4)], start=day) for number in range(8)
+    ]
+    path = tmp_path / "visits-2026-01-05.jsonl"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8")
+    text = propose([path])
+    found = yaml.safe_load(text)
+    assert found["delivery"]["layout"] == "dated_files"
+    assert found.get("hours_past_day") == expected
+    assert ("hours_past_day" in text) == (expected is not None)
+
+
 def test_a_record_without_its_list_puts_no_shopper_into_the_draft(tmp_path: Path) -> None:
     """Its line has no type, and whose it is stands in for none."""
     odd = {"sid": "s99", "user": "c-0143", "start": START}

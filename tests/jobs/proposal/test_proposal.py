@@ -187,6 +187,14 @@ def test_orders_that_the_words_leave_out_are_said(tmp_path: Path) -> None:
             "at,user_id,event\n" + "2026-01-05 13:00,7,view\n2026-01-05 13:01,7,zoom\n",
             "no word says what they are: zoom (1 of 2 lines)",
         ),
+        (
+            "at,user_id,event\n" + "2026-01-05 13:00,7,view\n" * 9 + "2026-01-05 13:01,7,purchse\n",
+            "is purchse (1 of 10 lines) purchase mistyped? give it a type in map, or ignore it",
+        ),
+        (
+            "at,user_id,sku,price,qty\n" + "2026-01-05 13:00,7,a,2.5,1\n" * 3 + "2026-01-05 13:01,7,a,2.5,0\n",
+            "quantity: 1 of 4 lines say 0 pieces in qty, and are read as what the others are; write above: 0",
+        ),
         ("at,user_id,note,note\n2026-01-05 13:00,7,x,y\n", "columns of the same name can't be mapped: note"),
         ("2026-01-05 13:00,aa1,b7\n2026-01-05 14:00,aa2,b8\n", "user_id: c2 is a guess by its place"),
     ],
@@ -194,6 +202,16 @@ def test_orders_that_the_words_leave_out_are_said(tmp_path: Path) -> None:
 def test_doubts_are_said(tmp_path: Path, text: str, expected: str) -> None:
     """As comments, where a person reads them."""
     assert expected in propose([_write(tmp_path / "log.csv", text)])
+
+
+def test_a_mistyped_word_is_neither_mapped_nor_ignored(tmp_path: Path) -> None:
+    """Its lines are counted as unknown, until somebody answers; words that resemble none are ignored as before."""
+    words = ["view"] * 20 + ["purchase", "purchse", "Veiw", "zoom"]
+    path = _write(tmp_path / "log.csv", _csv(["at,user_id,event", *[f"2026-01-05 13:00,7,{one}" for one in words]]))
+    types = _draft(path).events.event_type
+    assert (types.map, types.ignore) == ({"view": "view", "purchase": "purchase"}, ("zoom",))
+    (check,), _ = check_source(_draft(path), path)
+    assert check.unknown_words() == {"purchse": 1, "Veiw": 1}
 
 
 def test_german_names_and_decimal_commas_are_known(tmp_path: Path) -> None:
