@@ -84,6 +84,14 @@ class Feed(GrownModel):
         description="Bounds how far the feed may fall behind its earlier deliveries; left out, it is the source's.",
         examples=[1],
     )
+    hours_past_day: int | None = Field(
+        default=None,
+        ge=0,
+        le=24,
+        description="Says up to how many hours past their day the feed's files hold events, as for a source; left out, "
+        "it is as the source says.",
+        examples=[4],
+    )
     delivery: Delivery = Field(
         json_schema_extra=LANDING,
         description="Says which files the feed has, and how they become deliveries.",
@@ -100,13 +108,13 @@ class Feed(GrownModel):
         ],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"unnest"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"unnest", "hours_past_day"})
 
 
 _FEED_KEYS = ("format", "csv", "unnest", "delivery", "events")
 
 
-_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share", "max_drop")
+_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share", "max_drop", "hours_past_day")
 
 
 class Source(GrownModel):
@@ -292,6 +300,16 @@ class Source(GrownModel):
         "`outside_window`.",
         examples=[1],
     )
+    hours_past_day: int = Field(
+        json_schema_extra=DATA,
+        default=0,
+        ge=0,
+        le=24,
+        description="Accepts events up to this many hours after the end of their delivery's day, each into its own "
+        "business day: files that hold whole sessions hold what followed midnight too. It needs `delivery.layout` "
+        "`dated_files`; at 0 such events are rejected as `outside_window`.",
+        examples=[4],
+    )
     session: SessionSpec = Field(
         json_schema_extra=DATA,
         description="Says when a shopper's session ends.",
@@ -394,6 +412,7 @@ class Source(GrownModel):
             "feeds",
             "currency",
             "unnest",
+            "hours_past_day",
         }
     ) | (SIDE_TABLES.keys() - set(CANONICAL))
 
@@ -439,6 +458,17 @@ class Source(GrownModel):
         known = [*self.feeds_alone(), *(name for name in SIDE_TABLES if getattr(self, name) is not None)]
         if unknown := [name for name in self.arrival.feeds if name not in known]:
             raise ValueError(f"arrival.feeds: no feed or side table {unknown[0]!r}{suggest(unknown[0], known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _days_that_are_passed_are_of_files(self) -> Self:
+        for name, one in self.feeds_alone().items():
+            if one.hours_past_day and one.delivery.layout != "dated_files":
+                where = f"feed {name}: " if self.feeds else ""
+                raise ValueError(
+                    f"{where}hours_past_day needs delivery.layout dated_files: a log that is split by date has every "
+                    "event in its own day; leave hours_past_day out"
+                )
         return self
 
     @property

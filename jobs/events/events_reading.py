@@ -95,8 +95,12 @@ class DeliveredEvents:
 
     @property
     def all_event_dates(self) -> list[date]:
-        """Business dates that have events, ascending."""
-        return sorted(frozenset().union(*self.event_dates.values()))
+        """Business dates that have events, ascending, up to the last delivery's day.
+
+        A day after it is not there yet, although files that hold whole sessions may have its first hours.
+        """
+        found = frozenset[date]().union(*self.event_dates.values())
+        return sorted(day for day in found if day <= max(self.event_dates))
 
     def n_events(self, first_event_date: date, last_event_date: date) -> int:
         """Return how many events the deliveries hold that have some of the days: as many as will be read, or more."""

@@ -1,4 +1,4 @@
-"""A delivery whose lines lie just beyond its own day: its files are probably cut at the midnights of another zone.
+"""A delivery whose lines lie just beyond its own day: its files are cut at another zone's midnights, or hold sessions.
 
 Such lines are rejected as `outside_window`, the same hours of every day: far fewer than a log of garbage has, and a
 tenth of the revenue.
@@ -84,6 +84,8 @@ def told_beyond(counted: Mapping[str, int], feed: Source) -> str | None:
             continue
         furthest = _hour_of_most(hours)
         asked = "is `zone` right?"
+        if name == PAST:
+            asked = f"is `zone` right, or do its files hold whole sessions ({_key(hours, furthest)})?"
         if furthest > _ZONE_HOURS:
             if name == BEFORE:
                 continue
@@ -105,15 +107,20 @@ def unlikely_days(
         accepted: deliveries that a person has looked at.
     """
     feeds, found = source.feeds_alone(), []
-    cure = (
+    zone_cure = (
         f"mend `zone` in conf/sources/{source.name}.yaml, the zone at whose midnights the files are cut (and "
         "`event_time.zone`, where times are written in another)"
+    )
+    session_cure = (
+        "; where a file holds whole sessions of those that began on its day, give the feed `hours_past_day`, so that "
+        "what followed midnight counts on its own day"
     )
     for day, of_feeds in sorted(profiles.items()):
         for name, counted in sorted(of_feeds.items()):
             if day in accepted or name not in feeds or feeds[name].max_rejected_share >= 1:
                 continue
             if told := told_beyond(counted, feeds[name]):
+                cure = zone_cure + (session_cure if "hours_past_day" in told else "")
                 feed = f" feed {feeds[name].feed_name}" if feeds[name].feed_name is not None else ""
                 found.append(Unlikely(day, f"  delivery_date={day}{feed}: {told}", cure))
     return found
@@ -127,6 +134,12 @@ def _hour_of_most(hours: Mapping[int, int]) -> int:
         if reached >= 0.98 * sum(hours.values()):
             return hour
     return max(hours)
+
+
+def _key(hours: Mapping[int, int], furthest: int) -> str:
+    """Return the key that takes nearly all such lines in: the last one as well, unless it is far from the others."""
+    last = max(hours)
+    return f"hours_past_day: {last if last <= furthest + 1 else furthest}"
 
 
 def _midnight(day: date, source: Source) -> int:

@@ -16,6 +16,7 @@ from conf.pseudonyms import is_pseudonym
 from conf.specs.field_mapping import MONEY_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS, RejectReason
+from jobs.parsing.day_ends import end_past_day
 from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader, UnfitNumber
 from jobs.parsing.money import MoneyReader, Rates
 from jobs.parsing.raw_values import UnfitValue
@@ -140,7 +141,7 @@ class EventParser:
             refusals.append(Refusal("bad_timestamp", shape=shape_of(given)))
             return
         parsed.event_day = self._clock.day_of(parsed.event_time)
-        if not self._is_in_window(parsed.event_day, delivery_date):
+        if not self._is_in_window(parsed.event_time, parsed.event_day, delivery_date):
             refusals.append(Refusal("outside_window", shape=shape_of(given)))
 
     def _read_derived(
@@ -157,10 +158,14 @@ class EventParser:
                 else:
                     parsed.records += [further] if further is not None else []
 
-    def _is_in_window(self, day: int, delivery_date: date) -> bool:
+    def _is_in_window(self, time: int, day: int, delivery_date: date) -> bool:
         delivered, window = delivery_date.toordinal() - _EPOCH_ORDINAL, self._source.window
-        if not delivered - self._source.lateness_days <= day <= delivered:
+        if day < delivered - self._source.lateness_days:
             return False
+        if day > delivered:
+            end = end_past_day(self._source, delivery_date)
+            if end is None or time >= end:
+                return False
         return window is None or window.first.toordinal() <= day + _EPOCH_ORDINAL <= window.last.toordinal()
 
     def _fields(self, values: Values, path: PathValues, refusals: list[Refusal]) -> dict[str, Any]:

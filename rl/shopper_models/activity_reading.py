@@ -71,7 +71,10 @@ def read_activity(source: Source, lake: Lake, last_delivery: date, *, n_days: in
     pointers = versions_in(lake.table(EVENTS.name), "delivery_date=", last_delivery)
     _refuse_unfit(lake, pointers, last_delivery)
     first = last_delivery - timedelta(days=n_days)
-    files = [file for one in pointers.values() for file in one.files if date_of(file, "event_date") >= first]
+    # Files that hold whole sessions have the next day's first hours: it is not over, and nobody knows of it yet.
+    files = [
+        file for one in pointers.values() for file in one.files if first <= date_of(file, "event_date") <= last_delivery
+    ]
     refuse_damaged(lake.table(EVENTS.name), sums_among(pointers.values(), files), repair_command(source.name))
     by_day: dict[date, list[str]] = {}
     for file in files:

@@ -46,7 +46,10 @@ def read_sessions(source: Source, lake: Lake, last_delivery: date, model: Shoppe
     pointers = versions_in(lake.table(EVENTS.name), "delivery_date=", last_delivery)
     n_days = model.step_days * model.n_as_of_days + SESSION_DAYS + source.lateness_days + DAYS_BEFORE
     first = last_delivery - timedelta(days=n_days)
-    files = [file for one in pointers.values() for file in one.files if date_of(file, "event_date") >= first]
+    # The next day's first hours, which files of whole sessions have, are not known yet.
+    files = [
+        file for one in pointers.values() for file in one.files if first <= date_of(file, "event_date") <= last_delivery
+    ]
     folder = lake.table(EVENTS.name)
     refuse_damaged(folder, sums_among(pointers.values(), files), repair_command(source.name))
     steps = (source.decisions.event_type,) if source.decisions.clock == "session_step" else ENGAGEMENT_TYPES

@@ -85,6 +85,7 @@ COMPANY: dict[str, dict[str, Any]] = {
     **{f"review.{name}": {"review": {}} for name in ("respondents", "days_to_answer")},
     "review.second_person_above": {"review": {"respondents": ["ann", "bob"]}},
     "arrival": DATED,
+    "hours_past_day": DATED,
     **{
         f"arrival.{name}": DATED | {"items": {"files": ["items.jsonl"]}, "arrival": {"marker": "**/_SUCCESS"}}
         for name in ("marker", "feeds", "share_of_usual", "by", "wait_hours")

@@ -21,6 +21,7 @@ from jobs.parsing.columns.cutting import ColumnCutter, CutLines, delimited_colum
 from jobs.parsing.columns.distinct import Answers, ask_distinct
 from jobs.parsing.columns.fields import FieldColumn, number_column, text_column, type_answers
 from jobs.parsing.columns.times import TimeColumn, business_days, time_reader
+from jobs.parsing.day_ends import end_past_day
 from jobs.parsing.event_parsing import PRICED_FIELDS, RECORD_FIELDS, SHOP_EVENT_TYPES, UNPRICED_EVENT_TYPES
 from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader
 from jobs.parsing.money import MoneyReader
@@ -111,7 +112,11 @@ class ColumnParser:
             for name, one in self._numbers.items()
         }
         is_ignored = types.flags(lambda one: one[1])
-        is_sure = times.is_read & self._is_in_window(days, delivery_date) & types.flags(lambda one: one[0] is not None)
+        is_sure = (
+            times.is_read
+            & self._is_in_window(times.micros, days, delivery_date)
+            & types.flags(lambda one: one[0] is not None)
+        )
         is_sure &= self._are_fit(texts, numbers, types)
         fields = {
             "event_time": pa.array(times.micros),
@@ -128,9 +133,13 @@ class ColumnParser:
             raise TypeError("no line is cut where times aren't read")
         return self._times(cut.columns)
 
-    def _is_in_window(self, days: npt.NDArray[np.int64], delivery_date: date) -> BoolArray:
+    def _is_in_window(
+        self, times: npt.NDArray[np.int64], days: npt.NDArray[np.int64], delivery_date: date
+    ) -> BoolArray:
         delivered, window = delivery_date.toordinal() - _EPOCH_ORDINAL, self._source.window
-        is_within: BoolArray = (days >= delivered - self._source.lateness_days) & (days <= delivered)
+        is_within: BoolArray = days >= delivered - self._source.lateness_days
+        end = end_past_day(self._source, delivery_date)
+        is_within &= (days <= delivered) if end is None else (days <= delivered) | (times < end)
         if window is not None:
             is_within &= days >= window.first.toordinal() - _EPOCH_ORDINAL
             is_within &= days <= window.last.toordinal() - _EPOCH_ORDINAL

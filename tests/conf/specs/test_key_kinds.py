@@ -85,6 +85,8 @@ def test_content_leaves_out_other_kinds_at_any_depth() -> None:
         ({"max_rejected_share": 0.5}, (False, False)),
         ({"title": "x"}, (False, False)),
         ({"lateness_days": 3}, (True, False)),
+        ({"hours_past_day": 4}, (True, False)),
+        ({"hours_past_day": 0}, (False, False)),
         ({"encoding": "latin-1"}, (True, True)),
     ],
 )

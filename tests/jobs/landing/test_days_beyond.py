@@ -54,8 +54,11 @@ def test_only_lines_outside_the_window_count() -> None:
         (
             {"n_accepted": 850, "hours_past/01": 70, "hours_past/03": 80},
             1,
-            "150 lines (15.0%) are up to 3 h past the delivery's day: is `zone` right?",
+            "150 lines (15.0%) are up to 3 h past the delivery's day: is `zone` right, or do its files hold whole "
+            "sessions (hours_past_day: 3)?",
         ),
+        ({"n_accepted": 800, "hours_past/01": 199, "hours_past/02": 1}, 1, "whole sessions (hours_past_day: 2)?"),
+        ({"n_accepted": 800, "hours_past/01": 199, "hours_past/09": 1}, 1, "whole sessions (hours_past_day: 1)?"),
         ({"n_accepted": 991, "hours_past/01": 9}, 1, None),
         ({"n_accepted": 30, "hours_past/01": 4}, 1, None),
         ({"n_accepted": 1000, "hours_past/03": 199, "hours_past/24": 1}, 1, "up to 3 h past"),
@@ -77,6 +80,7 @@ def test_accepted_deliveries_and_feeds_without_a_bound_are_let_through() -> None
     profiles = {FIRST: {"canonical": {"n_accepted": 100, "hours_past/02": 20}}}
     (one,) = unlikely_days(profiles, source(), {})
     assert (one.delivery_date, "20 lines (16.7%)" in one.told, "`zone`" in one.cure) == (FIRST, True, True)
+    assert "give the feed `hours_past_day`" in one.cure
     assert unlikely_days(profiles, source(), {FIRST}) == []
     assert unlikely_days(profiles, source(max_rejected_share=1.0), {}) == []
     assert unlikely_days({FIRST: {"canonical": {"n_accepted": 100}}}, source(), {}) == []

@@ -617,6 +617,25 @@ def test_time_comes_from_several_columns_in_a_zone_of_its_own() -> None:
     }
 
 
+def test_hours_past_the_day_are_of_the_zones_clock() -> None:
+    """Clocks went forward in Berlin, so that midnight is at 22:00 UTC; the key's hours end two hours later."""
+    mapping = {"column": "at", "unit": "iso"}
+    shop = canonical(zone="Europe/Berlin", events=_events(event_time=mapping), hours_past_day=2)
+    clocks = {"day": "21:59:59", "past": "22:00:00", "last": "23:59:59.999999"}
+    cases = {name: GOOD | {"at": f"2026-03-29T{clock}Z"} for name, clock in clocks.items()}
+    rows = _parse(shop, _json(cases | {"beyond": GOOD | {"at": "2026-03-30T00:00:00Z"}}), day=date(2026, 3, 29))
+    last = date(2026, 3, 29).toordinal() - date(1970, 1, 1).toordinal()
+    assert {case: (row.event_day or 0) - last for case, row in rows.items()} == {
+        "day": 0,
+        "past": 1,
+        "last": 1,
+        "beyond": 1,
+    }
+    assert [case for case, row in rows.items() if row.refusal is not None] == ["beyond"]
+    assert rows["beyond"].refusal is not None
+    assert rows["beyond"].refusal.reason == "outside_window"
+
+
 def test_line_of_an_ignored_type_is_counted_as_ignored_alone() -> None:
     """Whatever else it lacks."""
     types = {"column": "event_type", "map": {"view": "view"}, "ignore": ["heartbeat"]}

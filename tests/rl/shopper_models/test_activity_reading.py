@@ -84,6 +84,19 @@ def test_later_deliveries_and_earlier_days_stay_unread(lake):
     assert [row[:2] for row in rows_of(read(lake, 3, n_days=2).activity)] == [("a", ZERO + 3)]
 
 
+def test_first_hours_of_the_next_day_are_not_known_yet(lake):
+    """Files of whole sessions have them; the next day's own delivery makes the day known."""
+    rows = [event("a", 3), event("a", 4, delivered=3, event_id="past midnight"), event("b", 4)]
+    write_events(lake, rows, n_days=5)
+    assert [row[:2] for row in rows_of(read(lake, 3).activity)] == [("a", ZERO + 3)]
+    known = rows_of(read(lake, 4).activity)
+    assert [row[:3] for row in known] == [
+        ("a", ZERO + 3, ZERO + 4),
+        ("a", ZERO + 4, ZERO + 5),
+        ("b", ZERO + 4, ZERO + 5),
+    ]
+
+
 def test_shoppers_without_consent_are_left_out_whole(lake):
     """The latest row that holds counts, however long the shopper had consented before; who said nothing has not."""
     write_events(lake, [event(user, day) for user in "abcde" for day in (0, 2)], n_days=5)

@@ -308,3 +308,11 @@ def test_one_odd_line_in_ten_leaves_the_others_to_columns() -> None:
         odd = [lines[place][:40], json.dumps(OBJECT | {"n": "two"}), json.dumps(OBJECT | {"item": {"id": 1}}), "{}x"]
         lines[place] = odd[place // 10 % 4]
     assert _compare(_source("jsonl", MAPPINGS["milliseconds"]), lines, []) >= 360
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+def test_hours_past_the_day_are_read_alike(hours: int) -> None:
+    """By columns as line by line, up to the last moment."""
+    clocks = ("2017-11-26 23:59:59", "2017-11-27 00:00:00", "2017-11-27 01:59:59.999999", "2017-11-27 02:00:00")
+    lines = [",".join([clock, *PLAIN[1:]]) for clock in clocks]
+    assert _compare(_source("csv", {}, hours_past_day=hours), lines, HEADER) == (1 if hours == 0 else 3)
