@@ -57,7 +57,8 @@ _HINTS = {
     "unknown_event_type": "a value that stands neither in map (or match) nor in ignore",
     "unknown_currency": "no currency, or one that the delivered rates of currencies don't have on the event's day "
     "(of weekends: currencies.hold_days)",
-    "outside_window": "after its delivery, later than lateness_days before it, or outside the window",
+    "outside_window": "after its delivery's day (further than hours_past_day), later than lateness_days before it, or "
+    "outside the window",
     "duplicate": "the same line, or the same given id, again",
 }
 
@@ -202,13 +203,17 @@ class FeedCheck:
                 one.file,
                 one.line_number,
                 one.shape,
+                len({each.file for each in some}),
             )
             for some in found
             for one in some[:1]
         ]
         n_accepted = self.n_lines - self.n_rejected
         if accepted and n_accepted:
-            grouped.append(RejectedLines(_EPOCH, self.name, None, None, None, n_accepted, "", 0, None))
+            files = sorted(set(self.files))
+            grouped.append(
+                RejectedLines(_EPOCH, self.name, None, None, None, n_accepted, files[0], 0, None, len(files))
+            )
         return grouped
 
     def _span(self) -> str:

@@ -33,6 +33,7 @@ class RejectedLines:
     """Lines of a delivery that share a reason; the place and shape of the first of them.
 
     reason, field: null for accepted lines; shift: what a zone's clock made of these lines' local times.
+    n_files: in how many files of the delivery such lines lie.
     """
 
     delivery_date: date
@@ -44,6 +45,7 @@ class RejectedLines:
     file: str
     line_number: int
     shape: str | None
+    n_files: int = 1
 
 
 def summarize(lines: pa.Table, day: date) -> list[RejectedLines]:
@@ -82,7 +84,11 @@ def sum_of_summaries(lines: Sequence[RejectedLines]) -> list[RejectedLines]:
     for one in lines:
         grouped[one.delivery_date, one.feed, one.reason, one.field, one.shift].append(one)
     found = [
-        replace(min(some, key=lambda one: (one.file, one.line_number)), n_lines=sum(one.n_lines for one in some))
+        replace(
+            min(some, key=lambda one: (one.file, one.line_number)),
+            n_lines=sum(one.n_lines for one in some),
+            n_files=len({one.file for one in some}),
+        )
         for some in grouped.values()
     ]
     return sorted(found, key=lambda one: (one.delivery_date, -one.n_lines, one.file, one.line_number))
@@ -138,7 +144,21 @@ def problem_of(lines: Sequence[RejectedLines], source: Source) -> str | None:
     examples = [f"    {example_of(one, source)}" for one in wrong[:5]]
     head = f"{n_wrong} of {n_lines} lines are rejected ({share}, at most {bound})"
     feed = f" feed {source.feed_name}" if source.feed_name is not None else ""
-    return "\n".join([f"  delivery_date={lines[0].delivery_date}{feed}: {head}", *examples])
+    told = [f"  delivery_date={lines[0].delivery_date}{feed}: {head}", *examples]
+    return "\n".join(told + ([f"    {bad}"] if (bad := _one_bad_file(wrong, counted)) else []))
+
+
+def _one_bad_file(wrong: Sequence[RejectedLines], lines: Sequence[RejectedLines]) -> str | None:
+    """Return which file alone holds all that is wrong, where others are right; None where it isn't one."""
+    files = {one.file for one in wrong}
+    others = {one.file for one in lines} - files
+    is_split = others or any(one.n_files > 1 for one in lines)
+    if len(files) > 1 or any(one.n_files > 1 for one in wrong) or not is_split:
+        return None
+    return (
+        f"all of them lie in {files.pop()}; other files are read: deliver this one again, or take it "
+        "away, and land the logs again"
+    )
 
 
 def unread_fields(filled: Mapping[str, int], rejected: Mapping[str, int]) -> dict[str, str]:

@@ -154,7 +154,13 @@ def _measure_all(
         else:
             unfit.setdefault(file.delivery_date, []).append(str(error))
     if undated:
-        raise DeliveryError("\n".join([*undated, *(one for some in unfit.values() for one in some)]))
+        told = [*undated, *(one for some in unfit.values() for one in some)]
+        if n_right := sum(one.file.kind == "events" for one in right):
+            told.append(
+                f"nothing was landed, though {n_right} other file(s) of events can be read: a log that is split by "
+                "date is taken in whole; deliver what is named again, or take it away from the logs to go on without it"
+            )
+        raise DeliveryError("\n".join(told))
     return right, {day: "\n".join(some) for day, some in sorted(unfit.items())}
 
 

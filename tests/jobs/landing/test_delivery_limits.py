@@ -17,6 +17,7 @@ from conf.errors import FAILS_AGAIN, exit_code
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.specs.event_mapping import EventMapping
+from conf.specs.source import Source, load_source
 from jobs.commands.ingest import ingest, land_logs
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.landing.acceptance import accept, accepted_note, accepted_notes
@@ -179,3 +180,33 @@ def test_a_delivery_is_landed_before_it_is_accepted(
     ].manifest
     assert (manifest.notes["accepted"], manifest.notes["accepted_by"]) == ("closed", "ann")
     assert manifest.counters["n_rejected"] == len(wrong)
+
+
+def _split_over_files(logs: Path, bad: bytes, name: str = "events-b.jsonl") -> Path:
+    """A day's events in two files, and a bad one between them."""
+    deliver(logs, FIRST, day_lines(FIRST)[:15], "events-a.jsonl")
+    deliver(logs, FIRST, day_lines(FIRST)[15:], "events-c.jsonl")
+    (logs / str(FIRST) / name).write_bytes(bad)
+    return logs
+
+
+def test_one_bad_file_of_a_delivery_is_named_as_the_only_one(ingest_into: Ingest, tmp_path: Path) -> None:
+    """With what helps; where lines of another file are wrong too, none is."""
+    logs = _split_over_files(tmp_path / "logs", b"no event\n" * 40)
+    told = f"all of them lie in {FIRST}/events-b.jsonl; other files are read: deliver this one again"
+    with pytest.raises(UnlikelyDelivery, match=told):
+        ingest_into(tmp_path / "home", FIRST, logs)
+    deliver(logs, FIRST, [*day_lines(FIRST)[15:], "no event"], "events-c.jsonl")
+    with pytest.raises(UnlikelyDelivery, match="41 unreadable: first in") as raised:
+        ingest_into(tmp_path / "home", FIRST, logs)
+    assert "all of them" not in str(raised.value)
+
+
+def test_one_file_that_cannot_be_read_of_a_log_split_by_date_is_named(ingest_into: Ingest, tmp_path: Path) -> None:
+    """Nothing of the log is landed: which days the file would have had, nobody knows."""
+    logs = _split_over_files(tmp_path / "logs", b"\x1f\x8b\x08 cut off", "events-b.jsonl.gz")
+    layout = {"layout": "by_event_date", "files": ["**/events*"]}
+    source = Source.model_validate(load_source("canonical").model_dump() | {"delivery": layout})
+    expected = r"events-b\.jsonl\.gz: not a whole gzip file [^$]*though 2 other file\(s\) of events can be read"
+    with pytest.raises(DeliveryError, match=expected):
+        ingest_into(tmp_path / "home", FIRST, logs, source)
