@@ -50,6 +50,8 @@ def test_source_names_hold_the_formats_that_ship() -> None:
         ({"events": {"price": {"column": "p", "divided_by": 100}}}, "a fixed factor is scale, as 0.01 for cents"),
         ({"events": {"event_type": {"ignore": ["pv"]}}}, "pv: both in map and in ignore"),
         ({"max_rejected_share": 20}, "less than or equal to 1"),
+        ({"hours_past_day": 25}, "less than or equal to 24"),
+        ({"hours_past_day": 4}, "hours_past_day needs delivery.layout dated_files"),
         ({"csv": {"delimiter": ""}}, "characters that stand between values"),
         ({"csv": {"quote": "''"}}, 'give one character, or ""'),
         ({"csv": {"quote": "", "quoted_line_breaks": True}}, "needs a quote"),
@@ -151,11 +153,25 @@ def test_source_of_feeds_is_narrowed_to_each() -> None:
     assert (shop.feed_name, load_source("taobao").feed_name) == (None, None)
 
 
+def test_hours_past_the_day_are_of_the_feeds_that_say_so() -> None:
+    """One feed's own key holds over the source's, 0 as well."""
+    dated = {"layout": "dated_files"}
+    feeds = [feed("clicks", delivery=dated), feed("orders", hours_past_day=0), feed("calls", hours_past_day=9)]
+    feeds[2]["delivery"] = dated
+    shop = parse_model(Source, shop_of_feeds(*feeds, hours_past_day=4), "shop.yaml")
+    assert {name: one.hours_past_day for name, one in shop.feeds_alone().items()} == {
+        "clicks": 4,
+        "orders": 0,
+        "calls": 9,
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (shop_of_feeds(feed("a"), feed("a")), "two feeds are called a"),
         (shop_of_feeds(feed("a"), format="jsonl"), "format: give them in each feed"),
+        (shop_of_feeds(feed("a"), feed("b", hours_past_day=4)), "feed b: hours_past_day needs delivery.layout dated"),
         (shop_of_feeds(feed("a"), feed("b", csv=None)), "feed b: give csv with format: csv"),
         (shop_of_feeds(feed("a"), feed("b", evnts={})), "did you mean 'events'"),
         (shop_of_feeds(feed("a"), feed("b", encoding="utf-16")), "convert UTF-16"),
