@@ -137,7 +137,7 @@ class Guardrail(StrictModel):
 class Gate(GrownModel):
     """When a candidate may be promoted."""
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"hidden_reasons"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"hidden_reasons", "second_look_days"})
 
     wrong_promotions_per_year: float = Field(
         gt=0,
@@ -174,6 +174,16 @@ class Gate(GrownModel):
         "what was recorded says. 1 says that there is no hidden reason. Gains of single decisions survive it if they "
         "are large; of episodes of several decisions hardly any does. Logged propensities know no hidden reasons.",
         examples=[1.1],
+    )
+    second_look_days: int = Field(
+        default=0,
+        ge=0,
+        le=180,
+        description="Looks a second time, so many days later, at a candidate whose gain stands out and that a floor on "
+        "weights alone kept back: frozen, by sessions that the first look didn't see alone, before that night's own "
+        "candidates. The night's level, of which such a first look spends nothing, is spent when the second one is "
+        "declared. 0 declares none. For scenarios without `budget` and `orders`.",
+        examples=[14],
     )
     guardrails: tuple[Guardrail, ...] = Field(
         default=(),

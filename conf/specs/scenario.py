@@ -270,6 +270,16 @@ class Scenario(GrownModel):
         return self
 
     @model_validator(mode="after")
+    def _second_looks_at_policies_alone(self) -> Self:
+        """Return the scenario; raise where a second look would need prices or orders frozen, which none is."""
+        given = [name for name in ("budget", "orders") if getattr(self, name) is not None]
+        if self.gate.second_look_days and given:
+            raise ValueError(
+                f"gate.second_look_days: no second look is taken with {' and '.join(given)}; write 0, or leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _own_steps_of_timed_episodes(self) -> Self:
         if self.evaluation.after_cut == "nothing" and self.clock != "shopper_week":
             raise ValueError(

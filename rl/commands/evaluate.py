@@ -17,15 +17,22 @@ from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.description import read_description
 from rl.data.shop_rules import rules_of_scenario
-from rl.figures.night import NightFigures
+from rl.errors import EvaluationError, NothingToLearn
+from rl.figures.night import BEHAVIOR, NightFigures
+from rl.figures.second_look import TakenLook
 from rl.gate.alpha_spending import night_level
+from rl.gate.rules import Decision
 from rl.learning.trained_candidates import load_candidates, untrained
 from rl.night.figures.night_figures import night_figures
 from rl.night.night import RegistryBefore, whole_night
+from rl.night.tonight_trial import declared_look, find_trial, frozen_policy, taken_look, void_look
+from rl.night.trial_night import trial_night
 from rl.orders.night_figures import order_night_figures
 from rl.orders.order_night import OrdersBefore, order_night
 from rl.orders.order_split import load_orders
 from rl.orders.trained_orders import load_orders_trained
+from rl.page.second_look_sentences import second_look_headlines
+from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules
 from rl.registry.champion import at_budget, find_champion, under_rules
 from rl.registry.entry import NightKey
@@ -34,6 +41,7 @@ from rl.registry.memory import known_looks
 from rl.registry.order_champion import find_order_champion
 from rl.registry.readiness import settle_model
 from rl.registry.store import open_store
+from rl.registry.trials import Trial
 
 
 def run(
@@ -63,13 +71,64 @@ def _decisions(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_tra
     dataset = load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths)
     description = read_description(run_paths)
     rules = rules_of_scenario(pipeline.scenario)
+    registered, trial = _registered(settings, dataset, run_paths.date)
+    taken = None
+    if trial is not None:
+        second = _second_look(settings, dataset, registered, *trial, run_paths)
+        if isinstance(second, NightFigures):
+            return second
+        taken = second
     left_out, names = _trained(
         run_paths, description.candidates, dataset.digest, is_training_over=is_training_over, rules=rules
     )
     candidates = load_candidates(run_paths, names, dataset_digest=dataset.digest, rules=rules)
-    registered = _registered(settings, dataset, run_paths.date)
     night = whole_night(dataset, candidates, registered, settings=settings, left_out=left_out)
-    return night_figures(night, candidates, run=run_paths, description=description, approval=settings.approval)
+    figures = night_figures(night, candidates, run=run_paths, description=description, approval=settings.approval)
+    declared = None if taken is not None else declared_look(night, settings)
+    return _told(figures.model_copy(update={"taken": taken, "declared": declared}))
+
+
+def _second_look(
+    settings: Settings,
+    dataset: Dataset,
+    registered: RegistryBefore,
+    trial: Trial,
+    policy: StochasticPolicy | str,
+    run_paths: Run,
+) -> NightFigures | TakenLook | None:
+    """Return the figures of a second look that passed, else how it ended; None where it isn't due yet."""
+    is_due = run_paths.date >= trial.planned
+    champion = registered.champion
+    in_force = BEHAVIOR if champion is None else str(champion.version.version)
+    void = void_look(
+        trial,
+        champion_in_force=in_force,
+        compared_with=BEHAVIOR if champion is None or champion.policy is None else in_force,
+        spec_hash=registered.key.spec_hash,
+        policy=policy,
+        days=set(dataset.published.manifests) if is_due else None,
+    )
+    if void is not None or not is_due or isinstance(policy, str):
+        return void
+    structlog.get_logger().info("taking a second look", trial=str(trial), level=trial.level)
+    try:
+        found = trial_night(dataset, trial, policy, registered, settings=settings)
+    except (NothingToLearn, EvaluationError) as error:
+        return taken_look(trial, "abstain", str(error))
+    verdict = found.night.evaluation.verdict
+    taken = taken_look(trial, verdict.decision.value, " ".join(verdict.reasons))
+    if verdict.decision is not Decision.PROMOTE:
+        return taken
+    figures = night_figures(
+        found.night, found.candidates, run=run_paths, description=found.description, approval=settings.approval
+    )
+    return _told(figures.model_copy(update={"taken": taken}))
+
+
+def _told(figures: NightFigures) -> NightFigures:
+    """Return the figures with what a reader must know of second looks said before all else."""
+    told = (*second_look_headlines(figures), *figures.verdict.headlines)
+    return figures.model_copy(update={"verdict": figures.verdict.model_copy(update={"headlines": told})})
 
 
 def _orders(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_training_over: bool) -> NightFigures:
@@ -119,7 +178,10 @@ def _key(pipeline: Pipeline, digest: str, run_date: date) -> NightKey:
     )
 
 
-def _registered(settings: Settings, dataset: Dataset, run_date: date) -> RegistryBefore:
+def _registered(
+    settings: Settings, dataset: Dataset, run_date: date
+) -> tuple[RegistryBefore, tuple[Trial, StochasticPolicy | str] | None]:
+    """Return what the registry says, and the trial that the night has to do with, with its frozen policy."""
     pipeline = dataset.pipeline
     key = _key(pipeline, dataset.digest, run_date)
     features = [feature.name for feature in pipeline.scenario.observation.features]
@@ -130,8 +192,10 @@ def _registered(settings: Settings, dataset: Dataset, run_date: date) -> Registr
         if champion is not None:
             champion = under_rules(champion, rules_of_scenario(pipeline.scenario))
         looks = find_looks(client, key, known_looks(settings))
+        trial = find_trial(client, settings, key)
+        frozen = None if trial is None else (trial, frozen_policy(client, trial))
     level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
-    return RegistryBefore(key, champion, level, changes)
+    return RegistryBefore(key, champion, level, changes), frozen
 
 
 def _code_hash() -> str:

@@ -35,20 +35,24 @@ from rl.page.review_content import review_content
 from rl.page.sentences import notes_of
 from rl.policy.offer_prices import MILLIONTHS, OfferPrices
 from rl.registry.approvals import standing
+from rl.registry.champion import load_version_policy
 from rl.registry.entry import SHARE_CHANGED, CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
+from rl.registry.memory import registry_address
 from rl.registry.moved_aliases import refuse_moved_aliases
 from rl.registry.promises import EVALUATION_FILE
 from rl.registry.pyfunc_model import save_orders_pyfunc, save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
+from rl.registry.trials import Trial, begin_trial, read_trials, settle_trial
 from rl.registry.versions import (
     RegisteredVersion,
     create_version,
     find_version,
     key_of_same_policy,
+    load_version,
     offer_as_challenger,
 )
 
@@ -76,7 +80,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
             f"{description.dataset_digest}; evaluate again"
         )
     evaluated = {row.name for row in result.candidates}
-    names = [name for name in description.candidates if name in evaluated]
+    names = [name for name in description.candidates if name in evaluated and not result.is_second_look]
     load: Callable[..., Mapping[str, Trained]] = load_candidates if result.orders is None else load_orders_trained
     candidates = load(run_paths, names, dataset_digest=result.dataset_digest)
     key = night_key(result)
@@ -148,8 +152,9 @@ def version_record(result: NightFigures) -> VersionRecord:
             "candidate": result.selected.name,
             "temperature": f"{result.selected.temperature:g}",
             "policy_version": result.selected.policy_version,
-            # A night that had to abstain whatever was earned spent nothing of the allowance.
-            LEVEL_TAG: repr(result.level) if verdict.spends_level else "0",
+            # A night that had to abstain whatever was earned spent nothing of the allowance, but for a second look that
+            # it declares; that look itself spends nothing more.
+            LEVEL_TAG: repr(result.spent) if result.spent else "0",
             **_told_tags(result),
             **_money_tags(result),
         },
@@ -230,6 +235,7 @@ def _register(
         version, result = found, _registered_evaluation(client, found, evaluated)
     if (plan := exploration_plan(result, version)) is not None:
         client.log_text(version.run_id, plan.model_dump_json(indent=1), PLAN_FILE)
+    _settle_and_declare(client, settings, key, result, version)
     is_challenger = offer_as_challenger(client, version, standing(settings, key.model).rejected)
     remember(client, settings, key.model)
     ledger = newest_ledger(settings.home, run_paths)
@@ -237,6 +243,35 @@ def _register(
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
+
+
+def _settle_and_declare(
+    client: MlflowClient, settings: Settings, key: NightKey, result: NightFigures, version: RegisteredVersion
+) -> None:
+    """Write down how the second look ended that the night took, and the one that it declares; again, nothing changes.
+
+    The version comes first, with its level: killed in between, a repeat finds version and evaluation and ends alike.
+    """
+    if (taken := result.taken) is not None:
+        trial = next((one for one in read_trials(settings, key.model) if one.version == taken.version), None)
+        if trial is not None:
+            settle_trial(client, settings, trial, outcome=taken.outcome, on=key.date, why=taken.why)
+    if (declared := result.declared) is not None:
+        trial = Trial(
+            registry=registry_address(settings),
+            model=key.model,
+            source=key.source,
+            version=version.version,
+            night=key.date,
+            planned=declared.planned,
+            level=declared.level,
+            policy_version=result.selected.policy_version,
+            champion_in_force=result.champion_in_force,
+            compared_with=result.compared_with,
+            spec_hash=result.spec_hash,
+            splits=declared.splits,
+        )
+        begin_trial(client, settings, trial)
 
 
 def _registered_evaluation(client: MlflowClient, version: RegisteredVersion, evaluated: NightFigures) -> NightFigures:
@@ -308,8 +343,31 @@ def _create(
     result: NightFigures,
     candidates: Mapping[str, Trained],
 ) -> RegisteredVersion:
-    with _staged_model(result, candidates) as folder:
+    with _model_of(client, key, result, candidates) as folder:
         return create_version(client, run_id, key=key, record=version_record(result), model_folder=folder)
+
+
+@contextmanager
+def _model_of(
+    client: MlflowClient, key: NightKey, result: NightFigures, candidates: Mapping[str, Trained]
+) -> Iterator[Path]:
+    """Yield the folder of the night's model; of a second look that passed, the frozen version's policy."""
+    if not result.is_second_look or result.taken is None:
+        with _staged_model(result, candidates) as folder:
+            yield folder
+        return
+    frozen = load_version(client, key.model, result.taken.version)
+    policy = None if frozen is None else load_version_policy(client, frozen)
+    if policy is None or policy.version != result.selected.policy_version:
+        found = "is gone" if policy is None else f"holds {policy.version}"
+        raise RegistryError(
+            f"{key.model} version {result.taken.version} {found}, evaluated was {result.selected.policy_version}; "
+            "evaluate again"
+        )
+    with TemporaryDirectory(prefix="staged-model-") as name:
+        policy.save(Path(name) / "policy")
+        save_pyfunc(Path(name) / "policy", Path(name) / "model")
+        yield Path(name) / "model"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, S
 from rl.figures.exploration import ExplorationFigures
 from rl.figures.orders import OrderFigures
 from rl.figures.returns import Returns
+from rl.figures.second_look import DeclaredLook, TakenLook
 from rl.figures.spend import SpendFigures
 from rl.figures.values import Gain, GuardrailFigures, PlayedValue, ValueFigures
 from rl.figures.verdict import Allowance, VerdictFigures
@@ -127,6 +128,8 @@ class NightFigures(StrictModel):
         candidates: as seen on validation episodes.
         rules: of the shop, that the candidate learned and was valued under, as its policy holds them; empty where there
             were none, or an earlier release evaluated.
+        declared: second look at the candidate; None where none is declared.
+        taken: second look at an earlier night's version that this night settles; None where it settles none.
     """
 
     facts: NightFacts
@@ -168,6 +171,19 @@ class NightFigures(StrictModel):
     curves: tuple[Curve, ...] = ()
     candidates: tuple[CandidateFigures, ...] = ()
     rules: dict[str, Any] = Field(default_factory=dict)
+    declared: DeclaredLook | None = None
+    taken: TakenLook | None = None
+
+    @property
+    def is_second_look(self) -> bool:
+        """Whether the figures are of a frozen version that passed its second look, not of tonight's candidates."""
+        return self.taken is not None and self.taken.outcome == "promote"
+
+    @property
+    def spent(self) -> float:
+        """One-sided level that the night spends: its own look's, and that of the second look that it declares."""
+        own = self.level if self.verdict.spends_level and not self.is_second_look else 0.0
+        return own + (0.0 if self.declared is None else self.declared.level)
 
     @model_validator(mode="before")
     @classmethod
