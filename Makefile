@@ -52,7 +52,7 @@ help:  ## this page
 #:   MODEL=NAME       a file of conf/models that `make shopper-models` fits and scores with; default: each
 #:   FROM=2026-01-05 TO=2026-01-31   the range that `make plan` and `make backfill` are about, both dates included
 #:   FORCE=1 RETRAIN=1            `make backfill` makes all of the range, and trains once afterwards (it promotes nothing)
-#:   YES=1 KEEP_DAYS=30           `make vacuum` removes; logs, pins and the history of Delta tables stay so long
+#:   YES=1 KEEP_DAYS=30           `make vacuum` removes; logs, copies, pins and the history of Delta tables stay so long
 #:   OUT=/backups/2026-02-01 FROM=/backups/2026-02-01  folders of `make backup` and `make restore`; FORCE=1 sets aside what is there
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`

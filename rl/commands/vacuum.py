@@ -19,6 +19,7 @@ from rl.upkeep.table_versions import old_delta_files, set_aside, superseded_vers
 from rl.upkeep.working_files import (
     ended_pins,
     forget_results,
+    old_copies,
     old_logs,
     orphaned_staging,
     remove,
@@ -40,7 +41,7 @@ def run(*, settings: Settings, is_confirmed: bool, keep_days: int) -> dict[str, 
     Args:
         settings: of the home.
         is_confirmed: nothing is removed without.
-        keep_days: days that logs, pins of nights and the history of Delta tables stay.
+        keep_days: days that logs, copies made before upgrades, pins of nights and the history of Delta tables stay.
 
     Raises:
         NightAtWork: somebody computes a night; nothing was removed.
@@ -84,6 +85,7 @@ def _found(settings: Settings, lakes: Iterable[Lake], nights: Sequence[KnownNigh
         "pins": ended_pins(nights),
         "checkpoints": unneeded_checkpoints(nights),
         "logs": old_logs(settings.home, keep_days=keep_days),
+        "copies": old_copies(settings.home, settings.mlflow_database, keep_days=keep_days),
         "staging": [path for lake in lakes for path in orphaned_staging(lake)],
     }
 
@@ -98,7 +100,7 @@ def _remove(settings: Settings, lakes: Iterable[Lake], kinds: Kinds, keep_days: 
                 remove(path)
         except NightAtWork as error:  # it began since
             log.warning("kept", path=str(path), why=str(error))
-    for path in (*kinds["logs"], *kinds["staging"]):
+    for path in (*kinds["logs"], *kinds["copies"], *kinds["staging"]):
         remove(path)
     # Looked for again: what was published or prepared meanwhile may name what was found.
     nights = known_nights(settings, keep_days=keep_days)
@@ -124,6 +126,7 @@ def _lines(result: Mapping[str, Any]) -> list[str]:
         "pins": "pins of old nights",
         "checkpoints": "checkpoints of nights that nothing needs",
         "logs": "old logs",
+        "copies": "copies of databases made before upgrades",
         "staging": "what killed jobs left",
     }
     lines = [f"{names[kind]}: {one['paths']}, {one['bytes']:,} bytes" for kind, one in result["found"].items()]

@@ -17,6 +17,7 @@ from rl.learning.trained_candidates import FAILURE_FILE
 from rl.upkeep.needed_nights import KnownNight
 
 _CHECKPOINTS = ("checkpoints", "replay", "checkpoint*.pt")
+_COPIES = (".db", ".dump")
 
 
 def unneeded_checkpoints(nights: Iterable[KnownNight]) -> list[Path]:
@@ -51,6 +52,22 @@ def old_logs(home: Path, *, keep_days: int) -> list[Path]:
     before = time.time() - keep_days * 24 * 3600
     found = [*(home / "logs").glob("*.log"), *(home / "airflow" / "logs").rglob("*")]
     return sorted(path for path in found if path.is_file() and not path.is_symlink() and path.stat().st_mtime < before)
+
+
+def old_copies(home: Path, mlflow_database: Path | None, *, keep_days: int) -> list[Path]:
+    """Return the copies of Airflow's and MLflow's databases that upgrades made more than so many days ago.
+
+    Args:
+        home: of the deployment.
+        mlflow_database: MLflow's SQLite file, whose copies lie beside it; None where a server keeps it.
+        keep_days: days that a copy stays, from when it was last written.
+    """
+    before = time.time() - keep_days * 24 * 3600
+    folders = {home} if mlflow_database is None else {home, mlflow_database.parent}
+    copies = [path for ending in _COPIES for path in (home / "airflow").glob(f"before-*{ending}")]
+    copies += [path for folder in folders for end in _COPIES for path in folder.glob(f"mlflow-before-upgrade-*{end}")]
+    files = (path for path in copies if path.is_file() and not path.is_symlink())
+    return sorted(path for path in files if path != mlflow_database and path.stat().st_mtime < before)
 
 
 def orphaned_staging(lake: Lake) -> list[Path]:

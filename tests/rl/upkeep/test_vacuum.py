@@ -149,6 +149,7 @@ def test_only_what_nobody_needs_goes(home: Home) -> None:
         "pins": 0,
         "checkpoints": 100,
         "logs": 10,
+        "copies": 0,
         "staging": 7,
     }
     removed = home.vacuum()
@@ -173,6 +174,24 @@ def test_only_what_nobody_needs_goes(home: Home) -> None:
     }
     again = home.vacuum()
     assert again["bytes"] == 0
+
+
+def test_copies_made_before_upgrades_go_when_they_are_old(home: Home) -> None:
+    """Only what upgrades copied goes, dry run first; a young copy and whatever else lies there stays."""
+    old = ("airflow/before-3.1.0-20250101-000000.db", "mlflow-before-upgrade-abc-20250101-000000.dump")
+    kept = ("airflow/airflow.db", "airflow/before-notes.txt", "before-3.1.0.db")
+    young = "mlflow-before-upgrade-abd-20260101-000000.db"
+    for name in (*old, *kept, young):
+        path = home.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x" * 5)
+        if name != young:
+            os.utime(path, (LONG_AGO, LONG_AGO))
+    assert home.vacuum(is_confirmed=False)["found"]["copies"] == {"paths": 2, "bytes": 10}
+    assert set(old) <= home.files()
+    home.vacuum()
+    assert not set(old) & home.files()
+    assert {*kept, young} <= home.files()
 
 
 def test_a_night_whose_checkpoints_went_says_so(home: Home) -> None:
