@@ -153,9 +153,11 @@ class ServedHome:
         swap_pointer(Lake.pointer(folder, f"delivery_date={day}"), Pointer(files=(name,), manifest=manifest))
 
 
-def promote(home: Path, number: int, policy: StochasticPolicy, promised: tuple[float, float] | None) -> int:
+def promote(
+    home: Path, number: int, policy: StochasticPolicy, promised: tuple[float, float] | None, *, source: str = SOURCE
+) -> int:
     """The night's policy is registered, launched with a promised gain (value, half of its interval) and approved."""
-    version, settings = register(home, number, policy), settings_at(home)
+    version, settings = register(home, number, policy, source=source), settings_at(home)
     day = FIRST + timedelta(days=number)
     promise = None
     if promised is not None:
@@ -170,14 +172,14 @@ def promote(home: Path, number: int, policy: StochasticPolicy, promised: tuple[f
             Launch(
                 registry=registry_address(settings),
                 model=MODEL,
-                source=SOURCE,
+                source=source,
                 version=version,
                 policy_version=policy.version,
                 night=day,
                 promise=promise,
             ),
         )
-        done = promote_version(client, MODEL, version, source=SOURCE, run_date=day)
+        done = promote_version(client, MODEL, version, source=source, run_date=day)
         approve(settings, MODEL, version, replaced=done.previous, who="ann", why="better")
     return version
 

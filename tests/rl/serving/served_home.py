@@ -70,8 +70,12 @@ def promote(
     *,
     source: str = SOURCE,
     is_shadow: bool = False,
+    replaces: StochasticPolicy | None = None,
 ) -> int:
-    """The night's policy is registered and approved, at first for a share of the shoppers; its version."""
+    """The night's policy is registered and approved, at first for a share of the shoppers; its version.
+
+    What it replaces is the policy of the night before, unless another is given.
+    """
     version, settings = register(home, number, policy, source=source), settings_at(home)
     with open_store(settings) as client:
         day = FIRST + timedelta(days=number)
@@ -85,7 +89,7 @@ def promote(
                 version=version,
                 policy_version=(policy or policy_of(number)).version,
                 replaced=done.previous,
-                replaced_policy_version=None if done.previous is None else policy_of(number - 1).version,
+                replaced_policy_version=None if done.previous is None else (replaces or policy_of(number - 1)).version,
                 stages=(stage,),
             )
             begin_launch(settings, launch)
