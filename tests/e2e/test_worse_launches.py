@@ -37,7 +37,7 @@ from rl.shops.recommendation.shop_settings import ShopSettings
 from tests.rl.factories import make_pipeline
 from tests.rl.monitor.served_days import promote as promote_to_all
 from tests.rl.policy.policies import make_policy
-from tests.rl.serving.served_home import FIRST, MODEL, promote, settings_at
+from tests.rl.serving.served_home import MODEL, promote, settings_at
 
 pytestmark = pytest.mark.e2e
 
@@ -221,4 +221,3 @@ def test_the_ledger_tells_both_launches_with_what_they_earned(ends: Ends) -> Non
     assert told[2].end == "taken back by its rollout"
     assert told[3].promised is not None and told[3].earned is not None
     assert told[3].earned.value < told[3].promised.lower
-    assert FIRST < ends.shop.today
