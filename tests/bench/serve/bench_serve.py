@@ -94,9 +94,7 @@ def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
     policy = make_policy(*actions(n_actions), seed=0)
     policy.save(folder / "policy")
     save_pyfunc(folder / "policy", folder / "model")
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = _free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "-p", str(port)]
     said = folder / "mlflow.log"
     with said.open("w") as log:
@@ -118,6 +116,30 @@ def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
         process.wait()
 
 
+@contextmanager
+def constant_answers(folder: Path, *, is_logged: bool) -> Iterator[int]:
+    """A server that does nothing but answer, or that has a line on disk before; its port."""
+    port, said = _free_port(), folder / "constant.log"
+    command = [sys.executable, "-m", "tests.bench.serve.constant_answer", str(port)]
+    if is_logged:
+        command.append(str(folder / "lines"))
+    with said.open("w") as log:
+        process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait_for(port, process, said)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
 def _wait_for(port: int, process: subprocess.Popen[bytes], said: Path) -> None:
     """Wait until the server answers.
 
@@ -135,7 +157,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], said: Path) -> None:
             pass
         time.sleep(0.5)
     last = "".join(said.read_text(errors="replace").splitlines(keepends=True)[-5:])
-    raise RuntimeError(f"mlflow models serve doesn't answer (it said: {last.strip() or 'nothing'})")
+    raise RuntimeError(f"a server that this compares with doesn't answer (it said: {last.strip() or 'nothing'})")
 
 
 def actions(n: int) -> list[str]:
@@ -166,7 +188,7 @@ def _throughput(folder: Path) -> None:
                 say(server="nightcart", n_actions=n_actions, connections=connections, **figures)
             paced = side_by_side(service.port, path, content, connections=8, rate=RATE)
             say(server="nightcart", n_actions=n_actions, connections=8, rate=RATE, **paced)
-        _compare_with_mlflow(folder / f"mlflow-{n_actions}", n_actions, found[1]["requests_a_second"])
+        _compare_with_mlflow(folder / f"mlflow-{n_actions}", n_actions, found[1]["requests_a_second"], content)
 
 
 def _kills(folder: Path) -> None:
@@ -183,15 +205,25 @@ def _on_policy(folder: Path) -> None:
         say(section="on_policy", **found)
 
 
-def _compare_with_mlflow(folder: Path, n_actions: int, ours: float) -> None:
+def _compare_with_mlflow(folder: Path, n_actions: int, ours: float, asked: bytes) -> None:
+    """Compare requests of one connection with MLflow's server, and both with one that only answers (`asked`: ours)."""
     folder.mkdir()
+    bounds = {}
+    for name, is_logged in (("a constant answer", False), ("a constant answer, a line synced before", True)):
+        with constant_answers(folder, is_logged=is_logged) as port:
+            timed(port, "/", asked, seconds=1)
+            bounds[name] = summary(timed(port, "/", asked, seconds=SECONDS), SECONDS)
     record = {"session_step": 10, "recent_shown_items": [1, 2], "available_actions": actions(n_actions)}
     content = json.dumps({"dataframe_records": [record]}).encode()
     with mlflow_serving(folder, n_actions) as port:
         timed(port, "/invocations", content, seconds=1)
         theirs = summary(timed(port, "/invocations", content, seconds=SECONDS), SECONDS)
+    for name, found in bounds.items():
+        say(server=name, n_actions=n_actions, connections=1, **found)
     say(server="mlflow models serve", n_actions=n_actions, connections=1, **theirs)
-    say(n_actions=n_actions, times_mlflow=round(ours / theirs["requests_a_second"], 1))
+    per_second = theirs["requests_a_second"]
+    most = {name: round(found["requests_a_second"] / per_second, 1) for name, found in bounds.items()}
+    say(n_actions=n_actions, times_mlflow=round(ours / per_second, 1), at_most_times_mlflow=most)
 
 
 SECTIONS: dict[str, Callable[[Path], None]] = {"throughput": _throughput, "kills": _kills, "on_policy": _on_policy}
