@@ -26,6 +26,7 @@ from rl.data.dataset import load_dataset
 from rl.data.pinned_versions import PinnedVersions
 from rl.upkeep import needed_nights
 from rl.upkeep.table_versions import old_delta_files
+from rl.upkeep.working_files import old_copies
 from tests.frozen_home.unpacked_home import unpack_home
 from tests.killing import kill_until_through
 
@@ -192,6 +193,15 @@ def test_copies_made_before_upgrades_go_when_they_are_old(home: Home) -> None:
     home.vacuum()
     assert not set(old) & home.files()
     assert {*kept, young} <= home.files()
+
+
+def test_a_copy_that_became_the_database_stays(tmp_path: Path) -> None:
+    """Somebody went back to a copy by naming it: it is MLflow's database now, however it is called."""
+    copy, other = (tmp_path / f"mlflow-before-upgrade-{name}-20250101-000000.db" for name in ("abc", "abd"))
+    for path in (copy, other):
+        path.write_text("x")
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    assert old_copies(tmp_path, copy, keep_days=30) == [other]
 
 
 def test_a_night_whose_checkpoints_went_says_so(home: Home) -> None:
