@@ -12,6 +12,7 @@ from rl.page.content import HistoryRow, ReviewContent
 from rl.page.effect_charts import decile_chart, spend_lines_chart
 from rl.page.effects import EffectMark, Effects, effects_of
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
+from rl.page.money_terms import money_sentences
 from rl.page.returns_chart import returns_context
 from rl.page.spend_chart import spend_context
 from rl.page.support_charts import band_bars, weight_points
@@ -40,6 +41,7 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
     return {
         **returns_context(page.returns),
         **spend_context(page.spend, page.night),
+        "money_sentences": money_sentences(page.money, unit=page.night.reward_unit),
         "lines_chart": spend_lines_chart(one.lines) if one and one.lines else None,
         "decile_chart": decile_chart(one.deciles) if one and one.deciles else None,
         "spent_rows": _spent(page),

@@ -14,7 +14,7 @@ from rl.figures.data import PersonsWord
 from rl.figures.evidence import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.figures.returns import Returns
 from rl.figures.values import PlayedSpend, PlayedValue
-from rl.page.content import ReviewContent
+from rl.page.content import MoneyTerms, ReviewContent
 from rl.page.render import render_page
 from rl.page.rule_sentences import rule_sentences
 from rl.page.wording import MINUS
@@ -532,6 +532,16 @@ def test_page_says_what_a_budget_brings() -> None:
     assert "too few to tell: effectively 2 shoppers" in page
     assert "+220" not in page
     assert "What a budget brings" not in text_of(review())
+
+
+def test_page_says_what_exploring_takes_and_the_price_of_money() -> None:
+    """Also where the curve is refused; and nothing of it where there is no budget."""
+    money = MoneyTerms(weekly_budget=1000, price=0.3, explored=45)
+    for figures in (spend(), spend(points=(), rules=(), refusal="the log holds no propensities")):
+        found = text_of(review(spend=figures, money=money))
+        assert "Exploring takes about 45.0" in found
+        assert "Price of money: what is this?" in found
+    assert "Exploring takes" not in text_of(review())
 
 
 def test_page_says_that_prices_are_personal_where_offers_go_to_some() -> None:
