@@ -60,7 +60,7 @@ def _specs_sentence(found: VersionComparison) -> str:
         return "Their specs differ; which keys do isn't known."
     if not n:
         return "Both were made under the same specs."
-    keys = "one key" if n == 1 else f"{wording.count(n)} keys"
+    keys = "one key" if n == 1 else wording.counted(n, "key")
     if len(sections) == 1 and sections[0].only:
         version = found.a.version if sections[0].only == "a" else found.b.version
         return f"Their specs differ in one thing: only version {version} has {sections[0].name} ({keys})."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rl.figures.values import Gain
 from rl.page.content import Overlap, ReviewContent
 from rl.page.sentences import BEHAVIOR_NAME
-from rl.page.wording import chance, count, number, signed, signed_range, signed_share
+from rl.page.wording import chance, count, counted, number, one_of, signed, signed_range, signed_share
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def _resting_on(page: ReviewContent) -> Tile:
     episodes = next((split.n_episodes for split in page.data.splits if split.name == "test"), None)
     overlap = _overlap_of_candidate(page)
     if overlap is None or overlap.effective_sample_size is None:
-        return Tile("What it rests on", f"{count(episodes)} test episodes", "never used to choose anything")
+        return Tile("What it rests on", counted(episodes, "test episode"), "never used to choose anything")
     units = page.night.units
     return Tile(
         "What it rests on",
-        f"{count(overlap.effective_sample_size)} of {count(overlap.n_units)} {units}",
-        f"how many {units} the log is worth for judging this policy; {count(episodes)} test episodes, never used to "
-        "choose anything",
+        f"{count(overlap.effective_sample_size)} of {counted(overlap.n_units, one_of(units), units)}",
+        f"how many {units} the log is worth for judging this policy; "
+        f"{counted(episodes, 'test episode')}, never used to choose anything",
     )
 
 

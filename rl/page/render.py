@@ -223,7 +223,7 @@ def _calibration_spots(bins: tuple[CalibrationBin, ...]) -> list[dict[str, Any]]
             "x": round(100 * spot.predicted, 2),
             "y": round(100 * spot.observed, 2),
             "size": round(0.35 + 0.65 * math.sqrt(spot.n / most), 2),
-            "title": f"{wording.count(spot.n)} decisions: estimated {wording.share(spot.predicted)}, "
+            "title": f"{wording.counted(spot.n, 'decision')}: estimated {wording.share(spot.predicted)}, "
             f"was so {wording.share(spot.observed)}",
         }
         for spot in bins

@@ -106,6 +106,23 @@ def count(value: float | None) -> str:
     return UNKNOWN if value is None or not math.isfinite(value) else f"{round(value):,}".replace("-", MINUS)
 
 
+def counted(value: float | None, one: str, many: str | None = None) -> str:
+    """Return a count with the word for what is counted, as many as are read: `1 interval`, `1,200 intervals`.
+
+    Args:
+        value: how many; a dash stands where it isn't known.
+        one: the word for one of them.
+        many: the word for several; None adds an s.
+    """
+    told = count(value)
+    return f"{told} {one if told == '1' else many or one + 's'}"
+
+
+def one_of(units: str) -> str:
+    """Return what one of the units is called: `shopper` of `shoppers`."""
+    return units.removesuffix("s")
+
+
 def tail_in_words(index: float) -> str:
     """Return how much single, very large amounts decide, from the index of their tail."""
     for limit, words in _TAILS:
@@ -198,7 +215,7 @@ def age(since: timedelta) -> str:
     for length, name in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
         if minutes >= length:
             n = minutes // length
-            return f"{n} {name}{'s' if n > 1 else ''}"
+            return counted(n, name)
     return "less than a minute"
 
 
@@ -228,7 +245,7 @@ def date_range(dates: tuple[date, ...]) -> str:
     if not dates:
         return "no dates"
     first, last = min(dates), max(dates)
-    days = "1 day" if len(dates) == 1 else f"{len(dates)} days"
+    days = counted(len(dates), "day")
     if 1 < len(dates) < (last - first).days / 2:
         days = f"first days of {len(dates)} periods"
     return f"{first} ({days})" if first == last else f"{first} to {last} ({days})"

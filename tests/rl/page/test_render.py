@@ -30,7 +30,7 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
-from tests.rl.page.evidence_factory import doubts, explanation, history, support, tree
+from tests.rl.page.evidence_factory import doubts, explanation, history, segments, support, tree
 from tests.rl.page.full_review import full_review
 from tests.rl.page.spend_factory import one_decision, spend
 
@@ -532,6 +532,13 @@ def test_page_says_what_a_budget_brings() -> None:
     assert "too few to tell: effectively 2 shoppers" in page
     assert "+220" not in page
     assert "What a budget brings" not in text_of(review())
+
+
+def test_one_interval_is_told_as_one() -> None:
+    """Without the rule that keeps several right at once, which a single one doesn't need."""
+    found = " ".join(text_of(full_review(segments=segments(n_shown=1, level=0.95))).split())
+    assert "The one interval shown holds with 95% probability." in found
+    assert "all 1 intervals" not in found
 
 
 def test_page_says_what_exploring_takes_and_the_price_of_money() -> None:
