@@ -19,7 +19,7 @@ from rl.page import wording
 from rl.page.axis import Axis
 from rl.page.content import Estimate, PolicyReport, ReviewContent
 from rl.page.curve_charts import charts_of
-from rl.page.effect_charts import bounded, line_name
+from rl.page.effect_charts import bounded, line_meanings, line_name, spend_rows
 from rl.page.environment import page_environment
 from rl.page.evidence_context import evidence_context
 from rl.page.exploration_sentences import doubt_sentence, plan_sentence
@@ -100,6 +100,7 @@ def _environment() -> jinja2.Environment:
         "millionths",
     )
     own: dict[str, Callable[..., Any]] = {"of": _share_of_lines, "bounded": bounded, "line_name": line_name}
+    own |= {"line_meanings": line_meanings, "spend_rows": spend_rows}
     return page_environment(_FOLDER, own | {name: getattr(wording, name) for name in filters})
 
 

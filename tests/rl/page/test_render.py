@@ -566,6 +566,7 @@ def test_page_says_what_one_week_s_money_brings_and_whom_it_moves() -> None:
     found = text_of(page)
     for said in ("What this week's money brings", "cql-1's order", "DR-learner's order", "letter to a random share"):
         assert said in found
+    assert "letter, as the shop calls this action, goes to shoppers drawn by lot" in " ".join(found.split())
     assert "Tenth 10" in found
     assert "The order holds." in found
     refused = text_of(
