@@ -12,6 +12,7 @@ from rl.figures.comparison import CODE, DATASET, ComparedVersion, SegmentChange,
 from rl.figures.values import Spread
 from rl.page import wording
 from rl.page.environment import page_environment
+from rl.page.readable_labels import left_out_sentence, readable
 
 _FOLDER = Path(__file__).parent
 
@@ -113,5 +114,7 @@ def _environment() -> jinja2.Environment:
             "bounded_share": _bounded_share,
             "bounded_gain": _bounded_gain,
             "segment": _segment,
+            "readable": readable,
+            "left_out_sentence": left_out_sentence,
         },
     )

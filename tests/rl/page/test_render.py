@@ -30,7 +30,7 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
-from tests.rl.page.evidence_factory import doubts, explanation, history, segments, support, tree
+from tests.rl.page.evidence_factory import doubts, explanation, history, segment, segments, spread, support, tree
 from tests.rl.page.full_review import full_review
 from tests.rl.page.spend_factory import one_decision, spend
 
@@ -539,6 +539,16 @@ def test_one_interval_is_told_as_one() -> None:
     found = " ".join(text_of(full_review(segments=segments(n_shown=1, level=0.95))).split())
     assert "The one interval shown holds with 95% probability." in found
     assert "all 1 intervals" not in found
+
+
+def test_segments_of_hashed_ids_are_counted_and_not_shown() -> None:
+    """Their intervals still hold together with the others, which is said."""
+    rows = (*segments().rows, segment("favors id 9f86d081…", spread(0.2), dimension="favorite category"))
+    found = " ".join(text_of(full_review(segments=segments(rows=rows, n_shown=3))).split())
+    assert "9f86d081" not in found
+    assert "1 segment is left out" in found
+    assert "also of those left out below" in found
+    assert "left out: the log knows" not in text_of(full_review())
 
 
 def test_page_says_what_exploring_takes_and_the_price_of_money() -> None:
