@@ -88,6 +88,7 @@ def _environment() -> jinja2.Environment:
         "interval",
         "share",
         "tail_in_words",
+        "is_heavy_tail",
         "level",
         "duration",
         "day",

@@ -37,9 +37,11 @@ ESTIMATOR_NAMES = {
     "sndrl_sa": "Self-normalised doubly robust by state and action",
 }
 
+_SETTLING = 0.5
+"""Index of a tail from which on the variance isn't finite, and averages settle slowly."""
 _TAILS = (
     (0.25, "Single large amounts hardly matter"),
-    (0.5, "Single large amounts matter, and averages still settle"),
+    (_SETTLING, "Single large amounts matter, and averages still settle"),
     (0.8, "Single large amounts decide much, and averages settle slowly"),
 )
 _HEAVIEST_TAIL = "Single large amounts decide, and averages hardly ever settle"
@@ -104,6 +106,11 @@ REASON_NAMES = {
 def count(value: float | None) -> str:
     """Return `12,345`; a dash where it isn't known."""
     return UNKNOWN if value is None or not math.isfinite(value) else f"{round(value):,}".replace("-", MINUS)
+
+
+def is_heavy_tail(index: float | None) -> bool:
+    """Return True where averages settle so slowly that bounds promise more than they may hold; False where unknown."""
+    return index is not None and index >= _SETTLING
 
 
 def counted(value: float | None, one: str, many: str | None = None) -> str:

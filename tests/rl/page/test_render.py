@@ -437,6 +437,16 @@ def test_page_says_what_the_intervals_leave_out() -> None:
     assert "Rare losses. The test episodes hold fewer" in text
 
 
+def test_large_weights_have_one_voice_at_the_top_and_below() -> None:
+    """What the sections say of weights and tails is what the tiles say, and how it bears on the verdict."""
+    heavy = " ".join(text_of(full_review(doubts=doubts(tail_index=0.6))).split())
+    assert "a few shoppers decide this gain" in heavy
+    assert "said with that caution; the verdict goes by its bounds" in heavy
+    light = " ".join(text_of(full_review()).split())
+    assert "with that caution" not in light
+    assert "The top of the page and the gate count that in: so weighted, the log is worth 812 shoppers." in light
+
+
 def test_page_shows_what_limited_weights_leave() -> None:
     """The gain without a limit comes first, then falling limits with how often they bite; none where there are none."""
     text = text_of(full_review())
