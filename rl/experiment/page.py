@@ -22,7 +22,7 @@ from rl.experiment.wording import (
 from rl.figures.effects import Bounded
 from rl.page import wording
 from rl.page.axis import Tick, axis_over
-from rl.page.effect_charts import bounded, decile_chart, line_name, spend_lines_chart
+from rl.page.effect_charts import bounded, decile_chart, line_meanings, line_name, spend_lines_chart, spend_rows
 from rl.page.environment import page_environment
 
 _TONES = {"arm": "behavior", "learner": "champion", "night": "candidate"}
@@ -97,5 +97,7 @@ def _environment() -> jinja2.Environment:
             "outcome_name": outcome_name,
             "answer_word": answer_word,
             "line_name": line_name,
+            "line_meanings": line_meanings,
+            "spend_rows": spend_rows,
         },
     )

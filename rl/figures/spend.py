@@ -9,6 +9,8 @@ class SpendPoint(StrictModel):
     """The candidate at a budget: all money a week, all shoppers together; the gain is over sending nobody anything.
 
     share: of today's budget. price: what a unit of committed money has to bring. spend: expected, by the log.
+    step: gain less that at the next smaller budget, paired by shopper, with its bounds; None at the smallest one, and
+    in evaluations of releases that didn't pair them.
     """
 
     share: float
@@ -18,6 +20,9 @@ class SpendPoint(StrictModel):
     gain: float
     lower: float
     upper: float
+    step: float | None = None
+    step_lower: float | None = None
+    step_upper: float | None = None
 
 
 class SpendRule(StrictModel):

@@ -64,7 +64,8 @@ def _wrong_offers(actions: list[str], observed: WeekObservations, offers: Offers
     unknown = set() if offers.available is None else set(actions) - offers.available
     found = []
     if n_unwanted:
-        found.append(f"{n_unwanted} shoppers get an offer who opted out or haven't come for long")
+        got, absent = ("shopper gets", "hasn't") if n_unwanted == 1 else ("shoppers get", "haven't")
+        found.append(f"{n_unwanted} {got} an offer who opted out or {absent} come for long")
     if unknown:
         found.append(f"it sends {', '.join(sorted(unknown))}, which {offers.available_id} doesn't hold")
     return found

@@ -74,12 +74,13 @@ def arrival_alerts(found: Sequence[ArrivalFigures]) -> list[Alert]:
     for one in found:
         if one.is_due and one.n_missing:
             named = ", ".join(one.missing)
-            said = f"{one.n_missing} of {one.n_logged} served decisions of {one.day} never arrived, such as {named}."
+            logged = wording.counted(one.n_logged, "served decision")
+            said = f"{one.n_missing} of {logged} of {one.day} never arrived, such as {named}."
             alerts.append(Alert(kind="missing_decisions", day=one.day, subject="log", sentence=said))
         if one.n_strange:
             named = ", ".join(one.strange)
-            said = f"{one.n_strange} decisions of {one.day} came in a served policy's name and stand in no log of a "
-            said += f"service, such as {named}."
+            strange = wording.counted(one.n_strange, "decision")
+            said = f"{strange} of {one.day} came in a served policy's name, in no log of a service, such as {named}."
             alerts.append(Alert(kind="strange_decisions", day=one.day, subject="tables", sentence=said))
     return alerts
 

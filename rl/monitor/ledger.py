@@ -15,6 +15,7 @@ from scipy.stats import t as student_t
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
+from rl.page.wording import counted
 
 LEAST_LAUNCHES = 3
 """For an interval: with two, one degree of freedom is left, and hardly any ratio is excluded."""
@@ -86,7 +87,7 @@ def do_they_predict(found: Calibration) -> str:
     """Return in one sentence whether what nights promise is what launches earn."""
     if not found.n_launches:
         return "No launch has both a promise and a gain that was seen yet: whether offline numbers predict isn't known."
-    launches = "1 launch" if found.n_launches == 1 else f"{found.n_launches} launches"
+    launches = counted(found.n_launches, "launch", "launches")
     if found.value is None:
         return f"The promises of {launches} sum to nothing, luck taken out: there is nothing to predict."
     earned = f"{launches} earned {100 * found.value:.0f}% of what was promised, luck taken out"

@@ -10,7 +10,7 @@ from rl.page.headline import headline_tiles
 from rl.page.order_sentences import winner_sentence
 from rl.page.review_content import review_content
 from rl.page.sentences import BEHAVIOR_NAME, guardrail_detail, policy_name
-from rl.page.wording import chance, count, share, signed, signed_range, signed_share
+from rl.page.wording import chance, counted, share, signed, signed_range, signed_share
 
 
 class ApprovalRequest(StrictModel):
@@ -68,7 +68,7 @@ def _of_decisions(figures: NightFigures) -> tuple[str, str]:
 def _of_orders(figures: NightFigures, orders: OrderFigures) -> tuple[str, str]:
     gain, unit = figures.gain, figures.facts.reward_unit
     tested = figures.fullest_report(figures.selected.name)
-    rests_on = f"{count(tested.n_units)} products, led through the demand of days that were used to choose nothing"
+    rests_on = f"{counted(tested.n_units, 'product')}, led through the demand of days that were used to choose nothing"
     if gain is None or gain.value is None:
         return winner_sentence(figures, orders), rests_on
     today = policy_name(gain.baseline)

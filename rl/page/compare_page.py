@@ -12,6 +12,7 @@ from rl.figures.comparison import CODE, DATASET, ComparedVersion, SegmentChange,
 from rl.figures.values import Spread
 from rl.page import wording
 from rl.page.environment import page_environment
+from rl.page.readable_labels import left_out_sentence, readable
 
 _FOLDER = Path(__file__).parent
 
@@ -60,7 +61,7 @@ def _specs_sentence(found: VersionComparison) -> str:
         return "Their specs differ; which keys do isn't known."
     if not n:
         return "Both were made under the same specs."
-    keys = "one key" if n == 1 else f"{wording.count(n)} keys"
+    keys = "one key" if n == 1 else wording.counted(n, "key")
     if len(sections) == 1 and sections[0].only:
         version = found.a.version if sections[0].only == "a" else found.b.version
         return f"Their specs differ in one thing: only version {version} has {sections[0].name} ({keys})."
@@ -113,5 +114,7 @@ def _environment() -> jinja2.Environment:
             "bounded_share": _bounded_share,
             "bounded_gain": _bounded_gain,
             "segment": _segment,
+            "readable": readable,
+            "left_out_sentence": left_out_sentence,
         },
     )

@@ -146,6 +146,18 @@ class HistoryRow(StrictModel):
     aliases: tuple[str, ...] = ()
 
 
+class MoneyTerms(StrictModel):
+    """How a budget is spent: all money in the reward's unit.
+
+    price: what a unit of committed money has to bring beyond itself; None where the candidate's outputs are no money.
+    explored: what chance alone is expected to commit a week; None where it can't be told from what must be sent.
+    """
+
+    weekly_budget: float
+    price: float | None
+    explored: float | None
+
+
 class ReviewContent(StrictModel):
     """The whole page.
 
@@ -159,6 +171,7 @@ class ReviewContent(StrictModel):
     policies: tuple[PolicyReport, ...]
     returns: Returns | None = None
     spend: SpendFigures | None = None
+    money: MoneyTerms | None = None
     one_decision: OneDecision | None = None
     exploration: ExplorationFigures | None = None
     guardrails: tuple[GuardrailRow, ...] = ()

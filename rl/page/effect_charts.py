@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rl.figures.effects import Bounded, CurveLine, DecileFigures, SpendLines
 from rl.page import wording
 from rl.page.axis import Axis, Tick, axis_over
 
 LEARNER_NAMES = {"t_learner": "T-learner", "dr_learner": "DR-learner"}
+_LEARNER_MEANINGS = {
+    "t_learner": "one model for each action predicts",
+    "dr_learner": "a model learns from doubly robust scores of each action",
+}
+AS_ABOVE = "as above"
 _LINE_TONES = ("candidate", "champion", "behavior", "behavior", "behavior")
 _N_DASHES = 4
 
@@ -31,6 +36,17 @@ class SpendChart:
     even: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class SpendRow:
+    """A row of the table of gains: the spend, or the spends at which all cells read alike, and what each line brings.
+
+    A cell that reads as the one above it is `AS_ABOVE`.
+    """
+
+    spend: str
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,48 @@ def spend_lines_chart(spend: SpendLines) -> SpendChart:
         )
     even = _path([(0.0, 0.0), (x_axis.high, x_axis.high)], x_axis, y_axis)
     return SpendChart(tuple(lines), even, x_axis.ticks(4), y_axis.ticks(4))
+
+
+def spend_rows(spend: SpendLines) -> tuple[SpendRow, ...]:
+    """Return the gains at each spend, lines first and the lead last; spends that read alike are one row.
+
+    Curves end where nothing more is worth its money: what they bring at more money is what the row above says.
+    """
+    found: list[SpendRow] = []
+    told: list[str] = []
+    group: list[float] = []
+    for place, amount in enumerate(spend.spends):
+        cells = [bounded(one) for one in (*(line.at[place] for line in spend.lines), spend.ahead[place])]
+        if cells == told:
+            group.append(amount)
+            found[-1] = replace(found[-1], spend=f"{wording.number(group[0])} to {wording.number(group[-1])}")
+            continue
+        above = told or [""] * len(cells)
+        shown = tuple(AS_ABOVE if one == before else one for one, before in zip(cells, above, strict=True))
+        found.append(SpendRow(wording.number(amount), shown))
+        told, group = cells, [amount]
+    return tuple(found)
+
+
+def line_meanings(spend: SpendLines, *, unit: str) -> tuple[tuple[str, str], ...]:
+    """Return each line's name with what it means, in words.
+
+    Args:
+        spend: the lines.
+        unit: of money.
+    """
+    return tuple((line_name(line), _meaning(line, unit)) for line in spend.lines)
+
+
+def _meaning(line: CurveLine, unit: str) -> str:
+    if line.kind == "candidate":
+        return "shoppers in the order of the candidate's values, those first whose offer brings most for its money"
+    if line.kind == "learner":
+        return f"shoppers in the order of effects that {_LEARNER_MEANINGS[line.name]}"
+    return (
+        f"nobody is chosen: {line.name}, as the shop calls this action, goes to shoppers drawn by lot, as many as the "
+        f"money is enough for; all who may get it would take {wording.number(max(line.spend))} {unit} a shopper"
+    )
 
 
 def decile_chart(deciles: DecileFigures) -> DecileChart:

@@ -8,13 +8,15 @@ from typing import Any
 
 import jinja2
 
+from rl.page.wording import counted, one_of
+
 
 def page_environment(folder: Path, filters: Mapping[str, Callable[..., Any]], *shared: Path) -> jinja2.Environment:
     """Return what renders the folder's templates.
 
     Args:
         folder: of the templates.
-        filters: of the templates, by name.
+        filters: of the templates, by name, beside `counted` and `one_of`, which all have.
         shared: folders of templates that these include.
     """
     environment = jinja2.Environment(
@@ -24,5 +26,5 @@ def page_environment(folder: Path, filters: Mapping[str, Callable[..., Any]], *s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(filters)
+    environment.filters.update({"counted": counted, "one_of": one_of, **filters})
     return environment

@@ -12,6 +12,8 @@ from rl.page.content import HistoryRow, ReviewContent
 from rl.page.effect_charts import decile_chart, spend_lines_chart
 from rl.page.effects import EffectMark, Effects, effects_of
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
+from rl.page.money_terms import money_sentences
+from rl.page.readable_labels import left_out_sentence, readable
 from rl.page.returns_chart import returns_context
 from rl.page.spend_chart import spend_context
 from rl.page.support_charts import band_bars, weight_points
@@ -34,17 +36,21 @@ class _SegmentGroup:
 
 def evidence_context(page: ReviewContent) -> dict[str, Any]:
     """Return what the partial templates read beside the content itself."""
-    segment_effects, groups = _segments(page.segments or Segments())
+    segments = page.segments or Segments()
+    told_segments = readable(segments.rows)
+    segment_effects, groups = _segments(told_segments)
     history_effects, history = _history(page.history or ())
     one = page.one_decision
     return {
         **returns_context(page.returns),
         **spend_context(page.spend, page.night),
+        "money_sentences": money_sentences(page.money, unit=page.night.reward_unit),
         "lines_chart": spend_lines_chart(one.lines) if one and one.lines else None,
         "decile_chart": decile_chart(one.deciles) if one and one.deciles else None,
         "spent_rows": _spent(page),
         "segment_effects": segment_effects,
         "segment_groups": groups,
+        "segments_left_out": left_out_sentence(len(segments.rows) - len(told_segments)),
         **_clipping(page.doubts or Doubts()),
         **_opinions(page.opinions or Opinions()),
         "history_effects": history_effects,
@@ -73,12 +79,12 @@ def _of(part: float, whole: float) -> str:
     return f"{number(part)} ({share(part / whole)})" if whole > 0 else number(part)
 
 
-def _segments(segments: Segments) -> tuple[Effects | None, list[_SegmentGroup]]:
-    effects = effects_of([row.gain for row in segments.rows])
-    marks = effects.marks if effects else (None,) * len(segments.rows)
+def _segments(rows: tuple[SegmentRow, ...]) -> tuple[Effects | None, list[_SegmentGroup]]:
+    effects = effects_of([row.gain for row in rows])
+    marks = effects.marks if effects else (None,) * len(rows)
     groups = [
         _SegmentGroup(dimension, tuple(_segment_line(row, mark) for row, mark in pairs))
-        for dimension, pairs in groupby(zip(segments.rows, marks, strict=True), key=lambda pair: pair[0].dimension)
+        for dimension, pairs in groupby(zip(rows, marks, strict=True), key=lambda pair: pair[0].dimension)
     ]
     return effects, groups
 
@@ -120,9 +126,12 @@ def _gain(row: HistoryRow) -> Spread | None:
 
 
 def _explanation(found: ExplanationSummary, units: str) -> dict[str, Any]:
+    departures = found.departures.rows if found.departures else ()
+    told = readable(departures)
     return {
         "feature_bars": feature_bars(found.features),
-        "departure_bars": departure_bars(found.departures.rows if found.departures else (), units),
+        "departure_bars": departure_bars(told, units),
+        "departures_left_out": left_out_sentence(len(departures) - len(told)),
         "example_charts": example_charts(found.examples),
         "removal_bars": removal_bars(found.removal) if found.removal else (),
         "surrogate": branches_of(found.imitation) if found.imitation else None,

@@ -15,7 +15,7 @@ from rl.figures.evidence import (
 )
 from rl.figures.values import Spread
 from rl.page.feature_wording import condition, feature
-from rl.page.wording import number, share
+from rl.page.wording import counted, number, one_of, share
 
 _FULL = 78  # percent of the line that the longest bar takes; the rest holds its number
 _FULL_WITH_NAME = 50  # where the number is followed by words
@@ -89,7 +89,7 @@ def departure_bars(rows: tuple[DepartureRow, ...], units: str = "shoppers") -> t
             row.distance,
             longest,
             share(row.distance.value),
-            note=f"{row.n_decisions:,} decisions, {row.n_shoppers:,} {units}",
+            note=f"{counted(row.n_decisions, 'decision')}, {counted(row.n_shoppers, one_of(units), units)}",
         )
         for row in rows
     )

@@ -51,7 +51,7 @@ def _cost(found: ExplorationFigures, *, reward_unit: str) -> str:
 def _nights(nights: float | None) -> str:
     if nights is None:
         return "more than a year"
-    return f"{nights:,.0f} night{'' if round(nights) == 1 else 's'}"
+    return wording.counted(nights, "night")
 
 
 def _later(nights: float | None) -> str:

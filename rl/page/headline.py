@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rl.figures.values import Gain
 from rl.page.content import Overlap, ReviewContent
 from rl.page.sentences import BEHAVIOR_NAME
-from rl.page.wording import chance, count, number, signed, signed_range, signed_share
+from rl.page.wording import chance, count, counted, is_heavy_tail, number, one_of, signed, signed_range, signed_share
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def _how_sure(gain: Gain, page: ReviewContent) -> Tile:
     is_bounded = gain.lower is not None or gain.upper is not None
     in_unit = signed_range(gain.lower, gain.upper) + (f" {unit}" if is_bounded else "")
     risk = f"a candidate that is no better passes with a chance of {chance(1 - gain.level)} at most"
+    if page.doubts is not None and is_heavy_tail(page.doubts.tail_index):
+        risk += f"; but a few {page.night.units} decide this gain, and chance may move it further than the range says"
     if base is None:
         return Tile("How sure", in_unit, risk)
     lower, upper = (None if bound is None else bound / base for bound in (gain.lower, gain.upper))
@@ -66,13 +68,13 @@ def _resting_on(page: ReviewContent) -> Tile:
     episodes = next((split.n_episodes for split in page.data.splits if split.name == "test"), None)
     overlap = _overlap_of_candidate(page)
     if overlap is None or overlap.effective_sample_size is None:
-        return Tile("What it rests on", f"{count(episodes)} test episodes", "never used to choose anything")
+        return Tile("What it rests on", counted(episodes, "test episode"), "never used to choose anything")
     units = page.night.units
     return Tile(
         "What it rests on",
-        f"{count(overlap.effective_sample_size)} of {count(overlap.n_units)} {units}",
-        f"how many {units} the log is worth for judging this policy; {count(episodes)} test episodes, never used to "
-        "choose anything",
+        f"{count(overlap.effective_sample_size)} of {counted(overlap.n_units, one_of(units), units)}",
+        f"how many {units} the log is worth for judging this policy; "
+        f"{counted(episodes, 'test episode')}, never used to choose anything",
     )
 
 

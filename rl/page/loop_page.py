@@ -87,7 +87,7 @@ def _outcome(figures: LoopFigures) -> str:
     times = "once" if n == 1 else f"{n} times"
     worth = f"{wording.signed(gain.value)} {figures.reward_unit} {figures.of}"
     bounds = wording.signed_range(gain.lower, gain.upper)
-    began = f"In {len(figures.nights)} nights a policy was promoted {times}"
+    began = f"In {wording.counted(len(figures.nights), 'night')} a policy was promoted {times}"
     if figures.of != "a session":
         told = f"{figures.of[2:]}s that it decided brought {worth} more than the shop's own rule would have"
         return f"{began}; {told} ({bounds})."
@@ -183,7 +183,8 @@ def _earned(axis: Axis, x: float, day: LoopDay) -> list[Mark]:
     ):
         if earned is not None:
             half = _REACH * earned.standard_error
-            title = f"{day.date}: {who} earned {wording.number(earned.value)} in {earned.n_episodes} sessions"
+            title = f"{day.date}: {who} earned {wording.number(earned.value)} in "
+            title += wording.counted(earned.n_episodes, "session")
             bounds = _y(axis, earned.value + half), _y(axis, earned.value - half)
             found.append(Mark(x + shift, _y(axis, earned.value), *bounds, tone, title))
     return found

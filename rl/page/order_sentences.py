@@ -5,7 +5,7 @@ from __future__ import annotations
 from rl.figures.night import NightFigures
 from rl.figures.orders import OrderFigures, WayToOrder
 from rl.figures.values import Spread
-from rl.page.wording import count, number, share, signed, signed_range
+from rl.page.wording import count, counted, number, share, signed, signed_range
 
 METHODS = {
     "logged orders": "today's rule, the orders as they were placed",
@@ -95,12 +95,12 @@ def list_sentence(orders: OrderFigures) -> str:
     if orders.n_unlisted:
         one = orders.n_unlisted == 1
         left_out = (
-            f" {count(orders.n_unlisted)} {'product' if one else 'products'} of the last week {'is' if one else 'are'} "
+            f" {counted(orders.n_unlisted, 'product')} of the last week {'is' if one else 'are'} "
             f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand."
         )
     return (
-        f"{count(orders.units_ordered)} units of {count(orders.n_ordered)} products, of {count(orders.n_lines)} that "
-        f"were looked at.{left_out}"
+        f"{counted(orders.units_ordered, 'unit')} of {counted(orders.n_ordered, 'product')}, of "
+        f"{count(orders.n_lines)} that were looked at.{left_out}"
     )
 
 

@@ -19,7 +19,7 @@ from rl.page import wording
 from rl.page.axis import Axis
 from rl.page.content import Estimate, PolicyReport, ReviewContent
 from rl.page.curve_charts import charts_of
-from rl.page.effect_charts import bounded, line_name
+from rl.page.effect_charts import bounded, line_meanings, line_name, spend_rows
 from rl.page.environment import page_environment
 from rl.page.evidence_context import evidence_context
 from rl.page.exploration_sentences import doubt_sentence, plan_sentence
@@ -88,6 +88,7 @@ def _environment() -> jinja2.Environment:
         "interval",
         "share",
         "tail_in_words",
+        "is_heavy_tail",
         "level",
         "duration",
         "day",
@@ -100,6 +101,7 @@ def _environment() -> jinja2.Environment:
         "millionths",
     )
     own: dict[str, Callable[..., Any]] = {"of": _share_of_lines, "bounded": bounded, "line_name": line_name}
+    own |= {"line_meanings": line_meanings, "spend_rows": spend_rows}
     return page_environment(_FOLDER, own | {name: getattr(wording, name) for name in filters})
 
 
@@ -223,7 +225,7 @@ def _calibration_spots(bins: tuple[CalibrationBin, ...]) -> list[dict[str, Any]]
             "x": round(100 * spot.predicted, 2),
             "y": round(100 * spot.observed, 2),
             "size": round(0.35 + 0.65 * math.sqrt(spot.n / most), 2),
-            "title": f"{wording.count(spot.n)} decisions: estimated {wording.share(spot.predicted)}, "
+            "title": f"{wording.counted(spot.n, 'decision')}: estimated {wording.share(spot.predicted)}, "
             f"was so {wording.share(spot.observed)}",
         }
         for spot in bins

@@ -21,6 +21,7 @@ from rl.page.content import (
     Ranking,
     ReviewContent,
 )
+from rl.page.money_terms import money_terms
 from rl.page.rule_sentences import rule_sentences
 from rl.page.sentences import guardrail_detail, hidden_reasons, notes_of, policy_name, unseen_losses
 from rl.policy.action_rules import ActionRules
@@ -55,6 +56,7 @@ def review_content(
         policies=policy_reports(figures),
         returns=_returns(figures.returns),
         spend=figures.spend,
+        money=money_terms(figures),
         one_decision=figures.one_decision,
         exploration=figures.exploration,
         guardrails=tuple(_guardrail(figures, one) for one in figures.guardrails),

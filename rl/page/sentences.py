@@ -8,7 +8,7 @@ from rl.figures.evidence import Confounding, SplitLossFigures
 from rl.figures.night import BEHAVIOR, NightFigures, Notes
 from rl.figures.values import GuardrailFigures
 from rl.figures.verdict import Allowance
-from rl.page.wording import number, share
+from rl.page.wording import counted, number, one_of, share
 
 BEHAVIOR_NAME = "behavior policy"
 
@@ -27,7 +27,7 @@ def notes_of(figures: NightFigures) -> tuple[str, ...]:
 def allowance_in_words(found: Allowance) -> str:
     """Return what tonight's look may risk, and what earlier looks have spent."""
     before = (
-        f"{found.n_looks} earlier looks since {found.since} spent {found.spent:.3f} of it"
+        f"{counted(found.n_looks, 'earlier look')} since {found.since} spent {found.spent:.3f} of it"
         if found.n_looks
         else "no earlier look spent any of it"
     )
@@ -60,17 +60,17 @@ def unseen_losses(found: SplitLossFigures, *, units: str, reward_unit: str) -> s
         units: what the independent units are called, in the plural.
         reward_unit: of the gain.
     """
-    counted = (
+    shift = (
         "The test episodes hold fewer of the candidate's losses than all episodes do, so the gain's lower bound counts "
         f"{number(found.shift)} {reward_unit} per episode more."
         if found.shift > 0
         else "The test episodes hold as many of the candidate's losses as all episodes do, or more."
     )
-    differing = f"{found.n_differing:,.0f} {units} for whom candidate and baseline decide differently"
+    differing = f"{counted(found.n_differing, one_of(units), units)} for whom candidate and baseline decide differently"
     if found.rarest is None:
-        return f"{counted} The whole log holds, effectively, {differing}: too few to see any but frequent losses."
+        return f"{shift} The whole log holds, effectively, {differing}: too few to see any but frequent losses."
     return (
-        f"{counted} The whole log holds, effectively, {differing}. A loss that strikes fewer than 3 in "
+        f"{shift} The whole log holds, effectively, {differing}. A loss that strikes fewer than 3 in "
         f"{found.n_differing:,.0f} of them may have stayed unseen, and no figure on this page would know of it."
     )
 

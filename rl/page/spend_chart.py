@@ -50,10 +50,11 @@ class SpendChart:
 def spend_context(spend: SpendFigures | None, night: NightFacts) -> dict[str, Any]:
     """Return what the partial template reads beside the content: chart, rows and one plain sentence."""
     if spend is None or not spend.points:
-        return {"spend_chart": None, "spend_rows": (), "spend_rules": (), "spend_sentence": ""}
+        return {"spend_chart": None, "spend_rows": (), "has_steps": False, "spend_rules": (), "spend_sentence": ""}
     return {
         "spend_chart": _chart(spend),
         "spend_rows": tuple(_row(point) for point in spend.points),
+        "has_steps": any(point.step is not None for point in spend.points),
         "spend_rules": tuple(_rule_row(rule) for rule in spend.rules),
         "spend_sentence": _sentence(spend, night.reward_unit),
     }
@@ -98,7 +99,18 @@ def _row(point: SpendPoint) -> dict[str, str]:
         "spend": count(point.spend),
         "gain": signed(point.gain),
         "bounds": interval(point.lower, point.upper),
+        "step": _step(point),
     }
+
+
+def _step(point: SpendPoint) -> str:
+    """Return what the row's money brings over the row above, or that the two can't be told apart; "" at the first."""
+    if point.step is None or point.step_lower is None or point.step_upper is None:
+        return ""
+    if point.step_lower == point.step_upper == 0:
+        return "the same"
+    told = f"{signed(point.step)} ({signed_range(point.step_lower, point.step_upper)})"
+    return f"{told}: can't be told apart" if point.step_lower <= 0 <= point.step_upper else told
 
 
 def _rule_row(rule: SpendRule) -> dict[str, str]:

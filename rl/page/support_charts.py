@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rl.figures.evidence import SupportBand, WeightCurve
+from rl.page.wording import counted
 
 _FULL = 78  # percent of the line that the longest bar takes; the rest holds its number
 
@@ -28,7 +29,7 @@ def band_bars(bands: tuple[SupportBand, ...]) -> tuple[BandBars, ...]:
     return tuple(
         BandBars(
             label=_label(band),
-            note=f"{band.n_actions:,} action{'' if band.n_actions == 1 else 's'}",
+            note=counted(band.n_actions, "action"),
             log=band.log,
             candidate=band.candidate,
             log_width=round(_FULL * band.log / longest, 2),

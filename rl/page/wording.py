@@ -37,9 +37,11 @@ ESTIMATOR_NAMES = {
     "sndrl_sa": "Self-normalised doubly robust by state and action",
 }
 
+_SETTLING = 0.5
+"""Index of a tail from which on the variance isn't finite, and averages settle slowly."""
 _TAILS = (
     (0.25, "Single large amounts hardly matter"),
-    (0.5, "Single large amounts matter, and averages still settle"),
+    (_SETTLING, "Single large amounts matter, and averages still settle"),
     (0.8, "Single large amounts decide much, and averages settle slowly"),
 )
 _HEAVIEST_TAIL = "Single large amounts decide, and averages hardly ever settle"
@@ -104,6 +106,28 @@ REASON_NAMES = {
 def count(value: float | None) -> str:
     """Return `12,345`; a dash where it isn't known."""
     return UNKNOWN if value is None or not math.isfinite(value) else f"{round(value):,}".replace("-", MINUS)
+
+
+def is_heavy_tail(index: float | None) -> bool:
+    """Return True where averages settle so slowly that bounds promise more than they may hold; False where unknown."""
+    return index is not None and index >= _SETTLING
+
+
+def counted(value: float | None, one: str, many: str | None = None) -> str:
+    """Return a count with the word for what is counted, as many as are read: `1 interval`, `1,200 intervals`.
+
+    Args:
+        value: how many; a dash stands where it isn't known.
+        one: the word for one of them.
+        many: the word for several; None adds an s.
+    """
+    told = count(value)
+    return f"{told} {one if told == '1' else many or one + 's'}"
+
+
+def one_of(units: str) -> str:
+    """Return what one of the units is called: `shopper` of `shoppers`."""
+    return units.removesuffix("s")
 
 
 def tail_in_words(index: float) -> str:
@@ -198,7 +222,7 @@ def age(since: timedelta) -> str:
     for length, name in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
         if minutes >= length:
             n = minutes // length
-            return f"{n} {name}{'s' if n > 1 else ''}"
+            return counted(n, name)
     return "less than a minute"
 
 
@@ -228,7 +252,7 @@ def date_range(dates: tuple[date, ...]) -> str:
     if not dates:
         return "no dates"
     first, last = min(dates), max(dates)
-    days = "1 day" if len(dates) == 1 else f"{len(dates)} days"
+    days = counted(len(dates), "day")
     if 1 < len(dates) < (last - first).days / 2:
         days = f"first days of {len(dates)} periods"
     return f"{first} ({days})" if first == last else f"{first} to {last} ({days})"

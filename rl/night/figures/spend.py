@@ -21,6 +21,7 @@ def spend_figures(found: GainAtSpend | str | None, *, weekly_budget: float, leve
             gain=one.gain,
             lower=one.gain - found.quantile * one.error,
             upper=one.gain + found.quantile * one.error,
+            **_step(one, found.quantile),
         )
         for share, price, one in zip(found.shares, found.prices, found.curve, strict=True)
     )
@@ -28,6 +29,14 @@ def spend_figures(found: GainAtSpend | str | None, *, weekly_budget: float, leve
     return SpendFigures(
         weekly_budget=weekly_budget, level=level, n_shoppers=found.n_shoppers, points=points, rules=rules
     )
+
+
+def _step(one: WeeklyGain, quantile: float) -> dict[str, float]:
+    """Return the gain over the next smaller budget with its bounds; nothing at the smallest."""
+    if one.step is None or one.step_error is None:
+        return {}
+    reach = quantile * one.step_error
+    return {"step": one.step, "step_lower": one.step - reach, "step_upper": one.step + reach}
 
 
 LEAST_SHOPPERS = 30

@@ -40,6 +40,8 @@ class WeeklyGain:
         behind: the candidate's gain at today's budget less this one's; None for the candidate.
         behind_error: its standard error.
         n_effective: shoppers that its estimate rests on; None where the log isn't weighted for it.
+        step: of the candidate at a budget, its gain less that at the next smaller budget; None for all others.
+        step_error: its standard error, by the same shoppers at both budgets, the doubt about both prices in it.
     """
 
     name: str
@@ -49,6 +51,8 @@ class WeeklyGain:
     behind: float | None = None
     behind_error: float | None = None
     n_effective: float | None = None
+    step: float | None = None
+    step_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,14 +126,20 @@ def gain_at_spend(
     names = list(at_budget)
     gains, spent = np.array([read.gain(name) for name in names]), np.array([read.spend(name) for name in names])
     slopes = _slopes(spent, gains)
+    doubts = [
+        float(slope) * n_shoppers * _spend_influence(at_budget[name], validation, costs)
+        for name, slope in zip(names, slopes, strict=True)
+    ]
     curve = tuple(
         WeeklyGain(
             name,
             float(spent[place]),
             float(gains[place]),
-            read.error_at_budget(
-                name, float(slopes[place]) * n_shoppers * _spend_error(at_budget[name], validation, costs)
-            ),
+            read.error_at_budget(name, _error(doubts[place])),
+            step=float(gains[place] - gains[place - 1]) if place else None,
+            step_error=read.error_of_step(name, names[place - 1], _error(doubts[place] - doubts[place - 1]))
+            if place
+            else None,
         )
         for place, name in enumerate(names)
     )
@@ -165,6 +175,11 @@ class _Read:
         """Return the standard error of the gain at the budget: of the gain at its price, and of the price."""
         return float(np.hypot(self.scale * _error(self._gain_influence(name)), price_error))
 
+    def error_of_step(self, name: str, before: str, price_error: float) -> float:
+        """Return the standard error of the gain at one budget less that at another, of the same shoppers."""
+        step = self._influence(self.values, name) - self._influence(self.values, before)
+        return float(np.hypot(self.scale * _error(step), price_error))
+
     def beside(self, name: str, today: str) -> WeeklyGain:
         ahead = self._influence(self.values, today) - self._influence(self.values, name)
         return WeeklyGain(
@@ -198,14 +213,17 @@ def _slopes(spent: FloatArray, gains: FloatArray) -> FloatArray:
     return np.maximum(np.interp(spent, places, slope), 0.0)
 
 
-def _spend_error(policy: StochasticPolicy, validation: LoggedEpisodes, costs: FloatArray) -> float:
-    """Return the standard error, over shoppers, of what a shopper's week commits on validation weeks, in currency."""
+def _spend_influence(policy: StochasticPolicy, validation: LoggedEpisodes, costs: FloatArray) -> FloatArray:
+    """Return each validation shopper's influence on what a shopper's week commits there, `(n_shoppers,)`, in currency.
+
+    `_error` of them is the standard error of that mean over weeks.
+    """
     spend = policy.probabilities(validation.features, validation.mask()) @ costs
     unit = validation.unit[validation.episode]
     total, weeks = np.bincount(unit, spend), np.bincount(unit)
     there = weeks > 0
-    n, residual = int(there.sum()), (total - spend.mean() * weeks)[there]
-    return float(np.sqrt(np.square(residual).sum() * n / max(n - 1, 1)) / len(spend))
+    found: FloatArray = (total - spend.mean() * weeks)[there] * int(there.sum()) / len(spend)
+    return found
 
 
 def _with_money(episodes: LoggedEpisodes, costs: FloatArray) -> LoggedEpisodes:

@@ -112,6 +112,8 @@ def test_opt_outs_with_an_offer_are_caught_and_counted() -> None:
     rows = decided().rows["action"].to_pylist()
     with pytest.raises(PolicyError, match="2 shoppers get an offer who opted out or haven't come for long"):
         check(planted("action", ["mail", rows[1], rows[2], "mail", *rows[4:]]))
+    with pytest.raises(PolicyError, match="1 shopper gets an offer who opted out or hasn't come for long"):
+        check(planted("action", ["mail", *rows[1:]]))
 
 
 def test_shoppers_left_out_or_told_twice_are_caught() -> None:

@@ -10,6 +10,7 @@ from rl.page.content import ReviewContent
 from rl.page.headline import headline_tiles
 from rl.page.wording import MINUS
 from tests.rl.page.content_factory import estimate, implied_review, judgment, night, review
+from tests.rl.page.evidence_factory import doubts
 
 
 def page_with(**gain: Any) -> ReviewContent:
@@ -65,6 +66,15 @@ def test_last_tile_says_what_it_rests_on() -> None:
     assert "2,900 test episodes, never used to choose anything" in rests.note
     (alone,) = headline_tiles(implied_review())
     assert (alone.value, alone.note) == ("2,900 test episodes", "never used to choose anything")
+
+
+def test_a_gain_that_a_few_decide_is_told_with_caution() -> None:
+    """At the top too, from where averages settle slowly; not where they settle, nor where nobody knows."""
+    for index, is_told in ((0.6, True), (0.4, False), (None, False)):
+        _, sure, _ = headline_tiles(
+            page_with(baseline_value=1.5).model_copy(update={"doubts": doubts(tail_index=index)})
+        )
+        assert ("a few shoppers decide this gain" in sure.note) is is_told
 
 
 def test_tiles_have_no_statistical_terms() -> None:

@@ -14,7 +14,7 @@ from rl.figures.data import PersonsWord
 from rl.figures.evidence import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.figures.returns import Returns
 from rl.figures.values import PlayedSpend, PlayedValue
-from rl.page.content import ReviewContent
+from rl.page.content import MoneyTerms, ReviewContent
 from rl.page.render import render_page
 from rl.page.rule_sentences import rule_sentences
 from rl.page.wording import MINUS
@@ -30,7 +30,7 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
-from tests.rl.page.evidence_factory import doubts, explanation, history, support, tree
+from tests.rl.page.evidence_factory import doubts, explanation, history, segment, segments, spread, support, tree
 from tests.rl.page.full_review import full_review
 from tests.rl.page.spend_factory import one_decision, spend
 
@@ -437,6 +437,16 @@ def test_page_says_what_the_intervals_leave_out() -> None:
     assert "Rare losses. The test episodes hold fewer" in text
 
 
+def test_large_weights_have_one_voice_at_the_top_and_below() -> None:
+    """What the sections say of weights and tails is what the tiles say, and how it bears on the verdict."""
+    heavy = " ".join(text_of(full_review(doubts=doubts(tail_index=0.6))).split())
+    assert "a few shoppers decide this gain" in heavy
+    assert "said with that caution; the verdict goes by its bounds" in heavy
+    light = " ".join(text_of(full_review()).split())
+    assert "with that caution" not in light
+    assert "The top of the page and the gate count that in: so weighted, the log is worth 812 shoppers." in light
+
+
 def test_page_shows_what_limited_weights_leave() -> None:
     """The gain without a limit comes first, then falling limits with how often they bite; none where there are none."""
     text = text_of(full_review())
@@ -534,6 +544,33 @@ def test_page_says_what_a_budget_brings() -> None:
     assert "What a budget brings" not in text_of(review())
 
 
+def test_one_interval_is_told_as_one() -> None:
+    """Without the rule that keeps several right at once, which a single one doesn't need."""
+    found = " ".join(text_of(full_review(segments=segments(n_shown=1, level=0.95))).split())
+    assert "The one interval shown holds with 95% probability." in found
+    assert "all 1 intervals" not in found
+
+
+def test_segments_of_hashed_ids_are_counted_and_not_shown() -> None:
+    """Their intervals still hold together with the others, which is said."""
+    rows = (*segments().rows, segment("favors id 9f86d081…", spread(0.2), dimension="favorite category"))
+    found = " ".join(text_of(full_review(segments=segments(rows=rows, n_shown=3))).split())
+    assert "9f86d081" not in found
+    assert "1 segment is left out" in found
+    assert "also of those left out below" in found
+    assert "left out: the log knows" not in text_of(full_review())
+
+
+def test_page_says_what_exploring_takes_and_the_price_of_money() -> None:
+    """Also where the curve is refused; and nothing of it where there is no budget."""
+    money = MoneyTerms(weekly_budget=1000, price=0.3, explored=45)
+    for figures in (spend(), spend(points=(), rules=(), refusal="the log holds no propensities")):
+        found = text_of(review(spend=figures, money=money))
+        assert "Exploring takes about 45.0" in found
+        assert "Price of money: what is this?" in found
+    assert "Exploring takes" not in text_of(review())
+
+
 def test_page_says_that_prices_are_personal_where_offers_go_to_some() -> None:
     """Plainly, before any figure of the budget; and nothing of it where there is no budget."""
     found = text_of(review(spend=spend()))
@@ -549,6 +586,7 @@ def test_page_says_what_one_week_s_money_brings_and_whom_it_moves() -> None:
     found = text_of(page)
     for said in ("What this week's money brings", "cql-1's order", "DR-learner's order", "letter to a random share"):
         assert said in found
+    assert "letter, as the shop calls this action, goes to shoppers drawn by lot" in " ".join(found.split())
     assert "Tenth 10" in found
     assert "The order holds." in found
     refused = text_of(

@@ -58,6 +58,7 @@ def test_the_allowance_tells_what_was_spent_before() -> None:
     assert allowance_in_words(first).startswith("Of 5 wrong promotions allowed a year, tonight's look may take 0.0137")
     assert allowance_in_words(first).endswith("no earlier look spent any of it.")
     later = first.model_copy(update={"n_looks": 3, "spent": 0.04})
+    assert "; 1 earlier look since" in allowance_in_words(first.model_copy(update={"n_looks": 1}))
     assert allowance_in_words(later).endswith("3 earlier looks since 2026-01-01 spent 0.040 of it.")
 
 

@@ -46,6 +46,7 @@ def test_rows_say_budgets_with_their_bounds() -> None:
         "spend": "960",
         "gain": "+320",
         "bounds": "270 to 370",
+        "step": "",
     }
     assert found["spend_rules"][1]["name"] == "The shop as it decided until now"
     assert found["spend_rules"][1]["ahead"] == "+100"
@@ -59,6 +60,25 @@ def test_the_sentence_says_what_today_half_and_twice_bring() -> None:
     )
     assert "half the budget +200 (+150 to +250) and twice the budget +380" in said
     assert "doesn't bind" not in said
+
+
+def test_neighbouring_budgets_that_cannot_be_told_apart_are_said_so() -> None:
+    """Paired, and only where the bounds hold 0; the first has nothing above it, and what spends alike gains alike."""
+    points = (
+        point(0.5, 480, 200),
+        point(1.0, 960, 320, step=120, step_lower=60, step_upper=180),
+        point(1.5, 1500, 350, step=30, step_lower=-20, step_upper=80),
+        point(2.0, 1500, 350, step=0, step_lower=0, step_upper=0),
+    )
+    found = spend_context(spend(points=points), NIGHT)
+    assert found["has_steps"]
+    assert [row["step"] for row in found["spend_rows"]] == [
+        "",
+        "+120 (+60.0 to +180)",
+        "+30.0 (\u221220.0 to +80.0): can't be told apart",
+        "the same",
+    ]
+    assert not spend_context(spend(), NIGHT)["has_steps"]
 
 
 def test_weeks_that_commit_another_sum_than_the_budget_are_said() -> None:

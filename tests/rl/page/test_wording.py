@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from conf.settings import PROJECT_ROOT
 from rl.ope.estimators.registry import MARGINALIZED_ESTIMATORS, ONE_STEP_ESTIMATORS, nightly_estimators
 from rl.page import wording
 from rl.page.wording import UNKNOWN
@@ -28,6 +31,37 @@ from rl.page.wording import UNKNOWN
 def test_number_keeps_three_significant_digits(value: float | None, expected: str) -> None:
     """Small numbers keep their digits, large ones lose their decimals, unknown ones are a dash."""
     assert wording.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0 intervals"),
+        (1, "1 interval"),
+        (1.2, "1 interval"),
+        (1200, "1,200 intervals"),
+        (None, f"{UNKNOWN} intervals"),
+    ],
+)
+def test_a_count_stands_with_as_many_as_are_read(value: float | None, expected: str) -> None:
+    """One of what is read as 1, also after rounding."""
+    assert wording.counted(value, "interval") == expected
+
+
+def test_a_count_takes_the_words_that_it_is_given() -> None:
+    assert wording.counted(1, "series is", "series are") == "1 series is"
+    assert wording.counted(2, "series is", "series are") == "2 series are"
+    assert wording.counted(1, wording.one_of("shoppers"), "shoppers") == "1 shopper"
+
+
+TEMPLATES = [path for room in ("page", "monitor") for path in sorted((PROJECT_ROOT / "rl" / room).glob("*.jinja"))]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_writes_a_plural_behind_a_bare_count(template: Path) -> None:
+    """`counted` knows one from many; a count with a word behind it reads "1 intervals" some night."""
+    words = re.findall(r"\{\{[^}]*(?:\| ?(?:count|length)|\.n_\w+) \}\} (\w+s)\b", template.read_text(encoding="utf-8"))
+    assert [word for word in words if word != "is"] == []
 
 
 @pytest.mark.parametrize("name", [*nightly_estimators(), *ONE_STEP_ESTIMATORS, *MARGINALIZED_ESTIMATORS, "mips"])

@@ -29,3 +29,11 @@ def test_what_rules_rest_on_is_known_but_for_the_log_s_own_policy() -> None:
     effective = {one.name: one.n_effective for one in found().rules}
     assert effective.pop("behavior") is None
     assert all(one is not None and one > LEAST_SHOPPERS for one in effective.values())
+
+
+def test_a_step_to_the_next_budget_has_its_own_bounds() -> None:
+    """In standard errors of the paired difference; the smallest budget has none."""
+    points = (WeeklyGain("at 50%", 480, 200, 50), WeeklyGain("at 100%", 900, 320, 50, step=120, step_error=10))
+    figures = spend_figures(GainAtSpend((0.5, 1.0), (0.4, 0.3), points, (), 800, 2.0), weekly_budget=1_000, level=0.95)
+    assert figures is not None
+    assert [(one.step, one.step_lower, one.step_upper) for one in figures.points] == [(None,) * 3, (120, 100, 140)]
