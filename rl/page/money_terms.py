@@ -46,7 +46,7 @@ def _exploration(terms: MoneyTerms, unit: str) -> tuple[str, ...]:
     return (
         f"Exploring takes about {number(terms.explored)} {unit} a week of the budget of {count(terms.weekly_budget)} "
         f"({share(terms.explored / terms.weekly_budget)}): offers that chance sends and no value asks for, so that "
-        "later nights can tell what offers do. It is what they commit, and so the most that they can cost.",
+        "later nights can tell what offers do. It is what they commit; what is redeemed of it is never more.",
     )
 
 
