@@ -85,7 +85,8 @@ def gate_answer(
         reasons.append("its predictions or the outcomes are all the same, so that it has no calibration slope")
     elif not gate.min_slope <= slope.value <= gate.max_slope:
         reasons.append(
-            f"its calibration slope is {slope.value:.3g}, not within {gate.min_slope:g} to {gate.max_slope:g}"
+            f"its calibration slope is {slope.value:.3g} ({slope.lower:.3g} to {slope.upper:.3g} by the shoppers "
+            f"tested), not within {gate.min_slope:g} to {gate.max_slope:g}"
         )
     if figures.skill.lower <= 0:
         reasons.append(f"it may be no better than the constant: its skill is at least {figures.skill.lower:.3g}")

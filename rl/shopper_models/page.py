@@ -89,7 +89,10 @@ def sentence(figures: ShopperModelFigures) -> str:
     if figures.gate.verdict == "reject":
         return "It is not to be used: see why below. The scores stay those of the champion, where there is one."
     said = (
-        "" if slope is None else f", and the predictions are as far apart as what comes true (slope {slope.value:.2f})"
+        ""
+        if slope is None
+        else ", and the predictions are as far apart as what comes true "
+        f"(slope {slope.value:.2f}, {slope.lower:.2f} to {slope.upper:.2f} by the shoppers tested)"
     )
     return f"It saves {wording.share(own.skill.value)} of the error that saying the mean for everybody makes{said}."
 
