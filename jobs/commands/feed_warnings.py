@@ -17,18 +17,34 @@ _LEAST_EVENTS, _LEAST_AMOUNTS = 20, 5
 _MOST_MISSING = 3  # a format that shops share maps all types, and none has them all
 
 
-def feed_warnings(events: Sequence[OutlookEvent], source: Source, *, is_all: bool = True) -> Iterator[str]:
+def feed_warnings(
+    events: Sequence[OutlookEvent], source: Source, *, is_all: bool = True, n_files: int = 1
+) -> Iterator[str]:
     """Yield what is probably wrong with a feed's events, a sentence each.
 
     Args:
         events: of the lines that were looked at.
         source: narrowed to the feed.
         is_all: whether no line of the feed was left out.
+        n_files: of the feed.
     """
+    yield from _numbered_anew(source, n_files)
     yield from _without_money(events)
     yield from _like_cents(events, source)
     yield from _without_currency(events, source)
     yield from _missing_types(events, source, is_all=is_all)
+
+
+def _numbered_anew(source: Source, n_files: int) -> Iterator[str]:
+    number = None if source.csv is None else source.csv.line_number
+    user = source.events.user_id
+    if number is None or n_files < 2 or number not in (user.column, *(user.first_of or ())):
+        return
+    yield (
+        f"user_id is read from the lines' numbers, and each of {n_files} files begins at 1 again: lines of the same "
+        f"number in different files become one shopper; join the number with a column that no two files share a value "
+        f"of, such as the day (user_id: {{columns: [DAY, {number}]}}), or lay the files into one"
+    )
 
 
 def _without_money(events: Sequence[OutlookEvent]) -> Iterator[str]:

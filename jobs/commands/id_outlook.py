@@ -13,7 +13,7 @@ from conf.specs.source import Source
 from conf.tables import ITEMS
 from jobs.commands.item_outlook import MOST_ITEM_LINES, item_lines
 from jobs.commands.source_check import FeedCheck
-from jobs.landing.id_spellings import unknown_items_told, unknown_orders_told
+from jobs.landing.id_spellings import alike_ids, unknown_items_told, unknown_orders_told
 
 _ANY_DAY = date(1970, 1, 1)
 
@@ -53,7 +53,7 @@ class NamedIds:
                 if n_known == 0:
                     yield unknown_items_told(feed, named, known, where)
                 elif n_known < len(named):
-                    yield f"{n_known} of {len(named)} item ids of feed {feed} stand in {where}"
+                    yield f"{n_known} of {len(named)} item ids of feed {feed} stand in {where}{_alike(named, known)}"
         if self.unknown_orders and self.is_all:
             yield unknown_orders_told(len(self.unknown_orders), len(self.refunded), "among these lines")
         elif self.unknown_orders:
@@ -79,6 +79,18 @@ class NamedIds:
             "items": items,
             "refunded_orders": {"n": len(self.refunded), "n_known": len(self.refunded & self.purchased)},
         }
+
+
+def _alike(named: set[str], known: set[str]) -> str:
+    """Return how many of the others only spelling keeps apart from an item, with a pair; empty where none is."""
+    alike = alike_ids(named, known)
+    if not alike:
+        return ""
+    one = next(iter(alike))
+    return (
+        f"; {len(alike)} of the others are spelled otherwise, e.g. {one!r} against {alike[one]!r}: they are items of "
+        "their own until both are mapped alike"
+    )
 
 
 def named_ids(checks: Sequence[FeedCheck], source: Source, logs: Path) -> NamedIds:

@@ -16,6 +16,7 @@ from jobs.commands.file_pieces import read_pieces
 from jobs.commands.line_samples import looked_at, n_lines_about, sample_pieces, spread
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.delivered_files import DeliveredFile, explaining_damage, find_files, read_side_columns
+from jobs.landing.id_spellings import alike_ids, masked
 from jobs.landing.raw_lines import side_reading
 from jobs.parsing.passed_over import PassedOver, passed_over_line
 from jobs.parsing.side_parsing import SideLine, SideParser
@@ -124,6 +125,7 @@ def consent_line(sides: Sequence[SideCheck], shoppers: Collection[str]) -> str |
     if check is None or not check.is_all or not shoppers:
         return None
     rows, asked = check.rows.values(), set(shoppers)
+    strangers = _strangers({str(row["user_id"]) for row in rows}, asked)
     if isinstance(check.table, ConsentTable) and check.table.takes_unlisted:
         refused = asked & {row["user_id"] for row in rows if not row["is_given"]}
         n_kept, why = len(asked - refused), f"; {len(refused)} refused at some time, and whoever isn't listed consents"
@@ -132,7 +134,31 @@ def consent_line(sides: Sequence[SideCheck], shoppers: Collection[str]) -> str |
         why = " at some time; nobody else is learned from"
         if 2 * n_kept < len(asked):
             why += "; if the table lists those alone who opted out, give consent.unlisted: given"
-    return f"consent: {n_kept} of {len(asked)} shoppers in these lines consent{why}"
+    return f"consent: {n_kept} of {len(asked)} shoppers in these lines consent{why}{strangers}"
+
+
+def _strangers(listed: set[str], asked: set[str]) -> str:
+    """Return what is said of listed ids that only their spelling keeps apart from shoppers'; empty where none is.
+
+    A part of the log names few shoppers, so that zeros that lead listed ids alone tell as much as a pair.
+    """
+    alike = alike_ids(listed, asked)
+    padded = {one for one in listed - asked if _is_padded(one)}
+    if alike:
+        one = next(iter(alike))
+        n, example = len(alike), f"such as {masked(one)} against {masked(alike[one])}"
+    elif padded and not any(map(_is_padded, asked)):
+        n, example = len(padded), f"such as {masked(min(padded))}, where no shopper's id begins with zero"
+    else:
+        return ""
+    return (
+        f". Of {len(listed)} listed ids {n} are spelled otherwise than shoppers' ({example}): what they say reaches "
+        "nobody; map both alike, as by extract: '^0*(.+)$' where zeros lead"
+    )
+
+
+def _is_padded(spelled: str) -> bool:
+    return len(spelled) > 1 and spelled.startswith("0") and spelled.isdigit()
 
 
 def check_side_tables(source: Source, logs: Path, n_lines: int) -> list[SideCheck]:

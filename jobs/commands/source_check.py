@@ -165,7 +165,10 @@ class FeedCheck:
     def warnings(self) -> list[str]:
         """Return what is probably wrong although lines are read."""
         beyond = self.beyond()
-        return [*([beyond] if beyond else []), *feed_warnings(self.events, self.source, is_all=self.is_all)]
+        return [*([beyond] if beyond else []), *self._of_events()]
+
+    def _of_events(self) -> Iterator[str]:
+        return feed_warnings(self.events, self.source, is_all=self.is_all, n_files=self.n_files)
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""

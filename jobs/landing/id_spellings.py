@@ -8,6 +8,36 @@ from collections.abc import Collection
 _LEADING_ZEROS = re.compile(r"^0+(?=.)")
 
 
+def alike_ids(named: Collection[str], known: Collection[str]) -> dict[str, str]:
+    """Return the ids that aren't known but are spelled like a known one, with that one, in their order.
+
+    Args:
+        named: ids that one place names.
+        known: ids that the other has.
+    """
+    unknown = sorted(set(named) - set(known))
+    if not unknown:
+        return {}
+    by_core = {_core(one): one for one in sorted(known, reverse=True)}
+    return {one: by_core[core] for one in unknown if (core := _core(one)) in by_core}
+
+
+def masked(spelled: str) -> str:
+    """Return how an id is spelled without saying which it is; leading zeros stay, since they are what differs most.
+
+    >>> masked("0001398-Xy"), masked("13989")
+    ('0009999-Aa', '99999')
+    """
+    zeros = _LEADING_ZEROS.match(spelled)
+    start = "" if zeros is None else zeros.group()
+    rest = re.sub(r"\d", "9", spelled[len(start) :])
+    return start + "".join(_letter(sign) for sign in rest)
+
+
+def _letter(sign: str) -> str:
+    return ("A" if sign.isupper() else "a") if sign.isalpha() else sign
+
+
 def spelling_example(named: Collection[str], known: Collection[str]) -> str:
     """Return a pair that differs in its spelling alone, such as `'1' against '00001'`; where none does, the first two.
 

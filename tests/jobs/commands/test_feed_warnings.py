@@ -120,3 +120,24 @@ def test_one_type_among_some_lines_may_not_be_the_only_one() -> None:
     (told, *_) = [one for one in feed_warnings(VIEWS, _source(), is_all=False) if "one type" in one]
     assert told.startswith("all 20 events among these lines are of one type (view)")
     assert "can't be told from them" in told
+
+
+@pytest.mark.parametrize(
+    ("user", "n_files", "is_told"),
+    [
+        ({"column": "row"}, 5, True),
+        ({"first_of": ["card", "row"]}, 2, True),
+        ({"column": "row"}, 1, False),
+        ({"columns": ["day", "row"]}, 5, False),
+        ({"column": "card"}, 5, False),
+    ],
+)
+def test_numbers_that_begin_anew_in_each_file_are_no_shoppers(
+    user: dict[str, Any], n_files: int, is_told: bool
+) -> None:
+    """Line 7 of one week and line 7 of the next would be one shopper, and nobody would see it."""
+    csv = {"has_header": True, "delimiter": ";", "line_number": "row"}
+    source = _source(csv=csv, events={"user_id": user | {"required": True}})
+    told = [one for one in feed_warnings([], source, n_files=n_files) if "numbers" in one]
+    assert bool(told) == is_told
+    assert not told or f"each of {n_files} files begins at 1 again" in told[0]

@@ -32,6 +32,12 @@ def _named(folder: Path, items: list[str], known: list[str]) -> NamedIds:
         (["a-1"], ["b", "A1"], "0 of 1 item ids of feed canonical stand in items; e.g. 'a-1' against 'A1'"),
         (["shoe"], ["7", "8"], "0 of 1 item ids of feed canonical stand in items; e.g. 'shoe' against '7'"),
         (["1", "2", "9"], ["1", "2"], "2 of 3 item ids of feed canonical stand in items"),
+        (
+            ["1", "85123a", "84029e", "9"],
+            ["1", "85123A", "84029E"],
+            "1 of 4 item ids of feed canonical stand in items; 2 of the others are spelled otherwise, e.g. '84029e' "
+            "against '84029E': they are items of their own until both are mapped alike",
+        ),
         (["1"], ["1", "2"], None),
         (["1"], [], None),
     ],

@@ -75,6 +75,30 @@ def test_it_is_said_how_many_shoppers_consent(tmp_path: Path, unlisted: str, exp
     assert consent_line(checks, ["17850", "2", "3"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("listed", "shoppers", "told"),
+    [
+        (["00017850", "2"], ["17850", "3"], "Of 2 listed ids 1 are spelled otherwise than shoppers' (such as 00099999"),
+        (["00017850", "2"], ["4", "3"], "Of 2 listed ids 1 are spelled otherwise than shoppers' (such as 00099999, wh"),
+        (["00017850", "2"], ["04", "3"], None),
+        (["17850", "2"], ["17850", "3"], None),
+    ],
+)
+def test_a_listed_id_that_only_its_spelling_keeps_apart_is_told(
+    tmp_path: Path, listed: list[str], shoppers: list[str], told: str | None
+) -> None:
+    """An opt-out that reaches nobody is the worst of what a list can hide; the id itself isn't shown."""
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    below = next(tmp_path.rglob(f"*{FIRST}*"))
+    pq.write_table(pa.table({"who": listed, "ok": [False] * len(listed)}), below / "consent.parquet")
+    table = CONSENT | {"unlisted": "given"}
+    checks = check_side_tables(Source.model_validate(source().model_dump() | {"consent": table}), tmp_path, 10)
+    line = consent_line(checks, shoppers)
+    assert line is not None
+    assert (told in line) if told else ("listed ids" not in line)
+    assert "17850" not in line.replace("(such as", "")
+
+
 def test_side_tables_are_counted_with_reasons_and_places(tmp_path: Path) -> None:
     """One line of two without its day is more than a fifth; what is empty in every row is named."""
     items, consent = checks_of(tmp_path, "1;2,50;;01.01.2026\n2;1,00;;yesterday\n")
