@@ -77,7 +77,7 @@ def test_check_says_that_evenings_lie_beyond_the_day(tmp_path: Path) -> None:
     late = [line(DAYS[0], 1440 + n, event_id=f"late{n}") for n in range(150)]
     deliver(tmp_path, DAYS[0], [*lines, *late])
     ((check,), _) = check_source(source(), tmp_path)
-    told = "h past the delivery's day: is `zone` right?"
+    told = "h past the delivery's day: is `zone` right, or do its files hold whole sessions"
     assert told in (check.problem() or "")
     assert any(told in one for one in check.warnings())
     deliver(tmp_path, DAYS[0], day_lines(DAYS[0]))
