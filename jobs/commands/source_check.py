@@ -165,10 +165,8 @@ class FeedCheck:
     def warnings(self) -> list[str]:
         """Return what is probably wrong although lines are read."""
         beyond = self.beyond()
-        return [*([beyond] if beyond else []), *self._of_events()]
-
-    def _of_events(self) -> Iterator[str]:
-        return feed_warnings(self.events, self.source, is_all=self.is_all, n_files=self.n_files)
+        of_events = feed_warnings(self.events, self.source, is_all=self.is_all, n_files=self.n_files)
+        return [*([beyond] if beyond else []), *of_events]
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""

@@ -18,7 +18,7 @@ def alike_ids(named: Collection[str], known: Collection[str]) -> dict[str, str]:
     unknown = sorted(set(named) - set(known))
     if not unknown:
         return {}
-    by_core = {_core(one): one for one in sorted(known, reverse=True)}
+    by_core = _by_core(known)
     return {one: by_core[core] for one in unknown if (core := _core(one)) in by_core}
 
 
@@ -45,9 +45,7 @@ def spelling_example(named: Collection[str], known: Collection[str]) -> str:
         named: ids that events name; at least one.
         known: ids that a table has; at least one.
     """
-    by_core: dict[str, str] = {}
-    for one in sorted(known, reverse=True):
-        by_core[_core(one)] = one
+    by_core = _by_core(known)
     alike = next((one for one in sorted(named) if _core(one) in by_core), None)
     pair = (alike, by_core[_core(alike)]) if alike is not None else (min(named), min(known))
     return f"{pair[0]!r} against {pair[1]!r}"
@@ -70,6 +68,11 @@ def unknown_orders_told(n_unknown: int, n_named: int, where: str) -> str:
         "purchase (first_of: [purchase_order, order], where returns name it in a column of its own), or leave it out "
         "for refunds, which then take back the shopper's latest purchase of the item"
     )
+
+
+def _by_core(known: Collection[str]) -> dict[str, str]:
+    """Return ids by what their spellings share; of several the first."""
+    return {_core(one): one for one in sorted(known, reverse=True)}
 
 
 def _core(spelled: str) -> str:
