@@ -1,8 +1,8 @@
 """How often the gate promotes candidates of known true value, beside an oracle; over sixty nights in a row; in traps.
 
 Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on,
-`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `selection`, `second_look`; `KINDS`
-which kinds of `one_step`, by a part of their names; `SEED` where seeds begin of the last three parts.
+`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `intervals`, `selection`, `second_look`;
+`KINDS` which kinds of `one_step`, by a part of their names; `SEED` where seeds begin of the last four parts.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from tests.bench.gate.nights import (
     judged_night,
     split,
 )
+from tests.bench.gate.one_step_intervals import covered, interval_line, shops
 from tests.bench.gate.one_step_lines import kinds, lines
 from tests.bench.gate.one_step_nights import one_step_night
 from tests.bench.gate.second_look_lines import second_look_lines
@@ -52,7 +53,7 @@ N_WORKERS = 2
 N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 TRAP_SHOPPERS = 2500
 FIRST_NIGHT = date(2026, 1, 1)
-SECTIONS = ("sessions", "consecutive", "traps", "one_step", "selection", "second_look")
+SECTIONS = ("sessions", "consecutive", "traps", "one_step", "intervals", "selection", "second_look")
 FIRST_SEED = int(os.environ.get("SEED") or 40_000_000)
 """Of the one-step nights; rules were chosen on nights from seed 1 on."""
 
@@ -74,6 +75,10 @@ def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
     with ProcessPoolExecutor(N_WORKERS) as pool:
         if "one_step" in sections:
             _one_step(pool, n_nights, kinds_named)
+        if "intervals" in sections:
+            for name, shop in shops():
+                seeds = range(FIRST_SEED, FIRST_SEED + n_nights)
+                _print(interval_line(name, list(pool.map(partial(covered, shop), seeds, chunksize=10))))
         if "selection" in sections:
             _selection(pool, n_nights)
         if "second_look" in sections:

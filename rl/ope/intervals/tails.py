@@ -93,15 +93,6 @@ class FittedTail:
     exceedances: FloatArray
 
 
-def fitted_tail(values: FloatArray) -> FittedTail | None:
-    """Return the fit to the largest min(n / 5, 3 sqrt(n)) values, of either sign; None where too few of them differ.
-
-    Args:
-        values: `(n,)`, in any order.
-    """
-    return _fitted(np.sort(values), tail_length(len(values)))
-
-
 def tail_length(n: int) -> int:
     """Return how many of so many values make up their tail."""
     return math.ceil(min(n / 5, 3 * math.sqrt(n)))
@@ -125,6 +116,10 @@ tail that is taken too light hides far more than one taken too heavy adds."""
 
 FADES_IN = (0.25, 0.45)
 """Fitted shapes between which the reach sets in; see `tail_reach`."""
+
+PARTS = (1, 1 / 2, 1 / 3, 1 / 4)
+"""Parts of the tail, the largest values first, that all must look heavy: a power law looks alike from any height, while
+lumps (a purchase is worth ten clicks) look heavy only from a threshold that lies between them."""
 
 HEAVIEST = 0.9
 """Shape beyond which no reach would be long enough."""
@@ -151,7 +146,8 @@ def tail_reach(influence: FloatArray) -> TailReach:
     fitted by a generalized Pareto distribution, and where its mean lies above theirs, the bound moves by the
     difference. The reach sets in between shapes of 1/4 (the fourth moment stops being finite, and with it the moments
     that Student's interval and its correction for skew rest on) and .45 (near where the variance does): lighter tails
-    leave the interval as it is.
+    leave the interval as it is. It is the lightest of the shapes of the tail's upper parts (`PARTS`) that decides, so
+    that lumps of a bounded reward aren't taken for a power law.
 
     Don't trust it for tails without a mean, or where fewer than a hundred units stand behind the estimate.
 
@@ -165,10 +161,14 @@ def tail_reach(influence: FloatArray) -> TailReach:
 
 def _reach(values: FloatArray) -> float:
     """Return the mean of the fitted upper tail less that of the tail as seen, times its share of the units."""
-    if (tail := fitted_tail(values)) is None:
+    ascending = np.sort(values)
+    length = tail_length(len(values))
+    parts = [_fitted(ascending, max(min(length, 2 * MIN_TAIL), math.floor(part * length))) for part in PARTS]
+    if (tail := parts[0]) is None:
         return 0.0
     light, heavy = FADES_IN
-    share = min(1.0, max(0.0, (tail.shape - light) / (heavy - light)))
+    lightest = min(0.0 if part is None else part.shape for part in parts)
+    share = min(1.0, max(0.0, (lightest - light) / (heavy - light)))
     if share == 0.0:
         return 0.0
     n_tail = len(tail.exceedances)

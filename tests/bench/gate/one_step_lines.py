@@ -15,7 +15,7 @@ from tests.bench.gate.one_step_shop import OneStepShop, RareLoss
 FLOORS = ((0, 0), (50, 25), (100, 50), (150, 75), (200, 100))
 """Floors on effective units and on rewarded ones that the curve goes through."""
 
-RATES = {"rare rewards": 0.2, "dense rewards": 2.0}
+RATES = {"rare rewards": 0.2, "dense rewards": 2.0, "many a visit": 16.0}
 STRENGTHS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
 """Of hidden reasons that a gain must survive, which their curve goes through."""
 
@@ -44,8 +44,8 @@ def kinds() -> tuple[Kind, ...]:
         Kind("equal, one whale", replace(plain, whale=0.1), 0.0),
         *(Kind(f"equal, hidden reason of {odds:g}", replace(plain, hidden=odds), 0.0) for odds in (1.1, 1.2, 1.5)),
         *(
-            Kind(f"worse by 2%, hidden reason of {odds:g}, {name}", replace(plain, hidden=odds, rate=rate), -0.02)
-            for odds in (1.2, 1.5)
+            Kind(f"worse by .6%, hidden reason of {odds:g}, {name}", replace(plain, hidden=odds, rate=rate), -0.006)
+            for odds in (1.5, 2.0, 3.0)
             for name, rate in RATES.items()
         ),
         *(
@@ -55,6 +55,10 @@ def kinds() -> tuple[Kind, ...]:
         ),
         Kind("+10%, 800 shoppers", replace(plain, n=800), 0.1),
         Kind("+20%, 800 shoppers", replace(plain, n=800), 0.2),
+        *(
+            Kind(f"{gain:+.0%}, 800 shoppers, dense rewards", replace(plain, n=800, rate=3.0), gain)
+            for gain in (0.0, 0.1, 0.2)
+        ),
         Kind("+10%", plain, 0.1),
         Kind("+20%", plain, 0.2),
         Kind("+10%, both tails .55", replace(plain, tail_index=0.55), 0.1),

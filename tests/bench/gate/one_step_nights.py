@@ -96,6 +96,11 @@ class OneStepNight:
         return self.passes("bound", units=units, rewarded=rewarded) and (self.tail_index or 0.0) <= 0.8
 
 
+def one_step_settings(seed: int) -> EvaluationSettings:
+    """Return how one-step logs are evaluated: DR by linear FQE, 200 draws of that seed."""
+    return replace(_SETTINGS, resampling=Resampling(n_draws=200, seed=seed))
+
+
 def one_step_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneStepNight:
     """The night on logs of that seed.
 
@@ -111,7 +116,7 @@ def one_step_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneSte
     if shop.hidden > 1:
         known = replace(known, trust=ESTIMATED)
     policy = shop.candidate(kind.gain)
-    settings = replace(_SETTINGS, resampling=Resampling(n_draws=200, seed=seed))
+    settings = one_step_settings(seed)
     found = evaluate_policies(
         {CANDIDATE: policy}, train=train, test=known.episodes, settings=settings, keeps_samples=True
     )

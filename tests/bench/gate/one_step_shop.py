@@ -42,6 +42,7 @@ class OneStepShop:
         loss: what every action but the first of its kind of visit may seldom cost; None for nothing.
         drifts: in the training and validation splits every action but the first earns half as much again.
         whale: share of all visits that one shopper makes, who buys at each.
+        uneven: spread of the logarithm of how often shoppers come, a third as many shoppers as visits; 0: once each.
         copied: share of the shoppers who stand in the log twice, under another id.
         mistaken: share of the rows whose stated propensity is off by a factor of two either way.
         hidden: by how much the odds of anything but the first action are raised for the half of the shoppers who, for a
@@ -57,6 +58,7 @@ class OneStepShop:
     loss: RareLoss | None = None
     drifts: bool = False
     whale: float = 0.0
+    uneven: float = 0.0
     copied: float = 0.0
     mistaken: float = 0.0
     hidden: float = 1.0
@@ -151,6 +153,9 @@ class OneStepShop:
             own = rng.random(n) < self.whale
             unit[own] = 0
             reward[own] += PURCHASE_POINTS * rng.poisson(1.0, int(own.sum()))
+        if self.uneven:
+            often = rng.lognormal(0.0, self.uneven, n // 3)
+            unit = rng.choice(n // 3, size=n, p=often / often.sum())
         if self.mistaken:
             off = np.where(rng.random(n) < 0.5, 0.5, 2.0)
             propensity = np.where(rng.random(n) < self.mistaken, np.clip(propensity * off, 0.01, 0.99), propensity)
@@ -180,11 +185,16 @@ class OneStepShop:
         return np.asarray(signs * amounts, dtype=np.float64)
 
     def candidate(self, gain: float) -> TablePolicy:
-        """The policy of that true gain, nearest to the log among mixtures of it with one that moves all visits."""
+        """The policy of that true gain, nearest to the log among mixtures of it with one that moves all visits.
+
+        Where a hidden reason leads the log, a worse one is the one that the hidden reason speaks for.
+        """
         if self.loss is not None:
             return self.usually_better
         if gain == 0:
             return self._equal()
+        if self.hidden > 1 and gain < 0:
+            return self._favoured(gain)
         target = self._moved(1 if gain > 0 else 3)
         share = float(brentq(lambda one: self.gain(self._mixed(target, one)) - gain, 0.0, 1.0))
         return self._mixed(target, share)
@@ -199,6 +209,15 @@ class OneStepShop:
             return TablePolicy(np.where(half, 0.6 * self.behavior.table + 0.4 * better, spoiled), "equal")
 
         return made(float(brentq(lambda share: self.gain(made(share)), 0.0, 1.0)))
+
+    def _favoured(self, gain: float) -> TablePolicy:
+        """The policy of that true gain that leaves the first action: it is what the hidden reason makes look better."""
+        good, bad = self._moved(2), self._moved(3)
+
+        def made(share: float) -> TablePolicy:
+            return TablePolicy((1 - share) * bad.table + share * good.table, "favoured")
+
+        return made(float(brentq(lambda share: self.gain(made(share)) - gain, 0.0, 1.0)))
 
     def _moved(self, action: int) -> TablePolicy:
         return TablePolicy(0.1 / N_ACTIONS + 0.9 * np.eye(N_ACTIONS)[np.full(N_VISITS, action)], "moved")

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import genpareto
 
 from rl.data.logged_episodes import FloatArray
-from rl.ope.intervals.intervals import Resampling, reaching_intervals, widest_intervals
+from rl.ope.intervals.intervals import Resampling, reaching_intervals, student_interval, widest_intervals
 from rl.ope.intervals.sums import RatioSums
 from rl.ope.intervals.tails import TailReach, _scale, tail_reach
 
@@ -63,9 +63,9 @@ def test_scale_is_the_likeliest(shape: float) -> None:
 
 
 def test_reaching_intervals_hold_means_without_variance_more_often() -> None:
-    """Over 200 logs of Pareto rewards of shape 1.5, of mean 3: at least 90% of them, and six points more than others.
+    """Over 200 logs of Pareto rewards of shape 1.5, of mean 3: at least 85% of them, and six points more than others.
 
-    Such a share of 200 logs is known to two points; it was .94 of 300 others.
+    Such a share of 200 logs is known to two points; it was .88 of 400 others.
     """
     held = {"widest": 0, "reaching": 0}
     for seed in range(200):
@@ -73,5 +73,21 @@ def test_reaching_intervals_hold_means_without_variance_more_often() -> None:
         for name, make in (("widest", widest_intervals), ("reaching", reaching_intervals)):
             (found,) = make([sums], level=0.95, resampling=Resampling(n_draws=200, seed=seed))
             held[name] += found.lower <= 3.0 <= found.upper
-    assert held["reaching"] >= 180
+    assert held["reaching"] >= 170
     assert held["reaching"] >= held["widest"] + 12
+
+
+def test_lumps_of_a_bounded_reward_are_no_power_law() -> None:
+    """Clicks of 1 and purchases of 10, weighted: over 40 logs intervals stay within 1.15 of Student's in the mean.
+
+    One threshold alone, which lies between clicks and purchases, made a power law of them (half as wide again).
+    """
+    widths = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        weight = np.where(rng.random(2000) < 0.7, 0.6, 2.0)
+        sums = mean_sums(weight * (rng.poisson(0.5, 2000) + 10.0 * rng.poisson(0.08, 2000)))
+        (found,) = reaching_intervals([sums], level=0.95, resampling=Resampling(n_draws=200, seed=seed))
+        plain = student_interval(sums, level=0.95)
+        widths.append((found.upper - found.lower) / (plain.upper - plain.lower))
+    assert np.mean(widths) <= 1.15
