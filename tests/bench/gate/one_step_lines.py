@@ -56,7 +56,11 @@ def kinds() -> tuple[Kind, ...]:
         Kind("+10%, 800 shoppers", replace(plain, n=800), 0.1),
         Kind("+20%, 800 shoppers", replace(plain, n=800), 0.2),
         *(
-            Kind(f"{gain:+.0%}, 800 shoppers, dense rewards", replace(plain, n=800, rate=3.0), gain)
+            Kind(
+                f"{f'{gain:+.0%}' if gain else 'equal'}, 800 shoppers, dense rewards",
+                replace(plain, n=800, rate=3.0),
+                gain,
+            )
             for gain in (0.0, 0.1, 0.2)
         ),
         Kind("+10%", plain, 0.1),
