@@ -207,7 +207,7 @@ rollout: pipeline-environment  ## look at the version that is rolled out by stag
 	@$(PIPELINE) -m rl rollout --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --date "$${DATE:?say which: make rollout DATE=2026-03-20}" $${DECISIONS:+--decisions "$$DECISIONS"} || [ $$? = 99 ]
 
-rollback: pipeline-environment  ## make the champion before the present one champion again (SCENARIO, WHY, WHO)
+rollback: pipeline-environment  ## make the champion before the present one champion again, or the shop decide after a first one (SCENARIO, WHY, WHO)
 	@exec $(PIPELINE) -m rl rollback --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
 off: pipeline-environment  ## let services serve the fallback alone (SCENARIO, WHY, WHO)

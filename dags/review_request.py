@@ -27,6 +27,8 @@ APPROVAL_BODY = """
 | | |
 | --- | --- |
 | verdict | {{ found['verdict'] }} |
+{% if found['request'].get('second_look') %}| passed by | {{ found['request']['second_look'] }} |
+{% endif %}\
 | gain | {{ found['request']['gain'] }} |
 | rests on | {{ found['request']['rests_on'] }} |
 | changes | {{ found['request']['changes'] }} |

@@ -245,7 +245,7 @@ def restore_aliases(scenario: WhatScenario) -> None:
 
 @app.command("rollback")
 def rollback(scenario: WhatScenario, why: Why, who: Who = None) -> None:
-    """Make the champion before the present one champion again."""
+    """Make the champion before the present one champion again; after a first one the shop decides."""
     _run_command("switch", told_as="rollback", scenario=scenario, what="rollback", why=why, who=who)
 
 

@@ -15,7 +15,8 @@ class Monitor(StrictModel):
     on_broken_promise: Literal["alert", "rollback"] = Field(
         default="alert",
         description="Says what follows where a champion's gain is shown to stay below what was promised: an `alert`, "
-        "or a `rollback` to the champion before as well, unless it is shown to gain something all the same.",
+        "or a `rollback` to the champion before (or the shop's own rule) as well, unless it is shown to gain something "
+        "all the same.",
         examples=["rollback"],
     )
     false_alarms_a_year: float = Field(

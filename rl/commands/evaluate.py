@@ -20,7 +20,6 @@ from rl.data.shop_rules import rules_of_scenario
 from rl.errors import EvaluationError, NothingToLearn
 from rl.figures.night import BEHAVIOR, NightFigures
 from rl.figures.second_look import TakenLook
-from rl.gate.alpha_spending import night_level
 from rl.gate.rules import Decision
 from rl.learning.trained_candidates import load_candidates, untrained
 from rl.night.figures.night_figures import night_figures
@@ -36,7 +35,7 @@ from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules
 from rl.registry.champion import at_budget, find_champion, under_rules
 from rl.registry.entry import NightKey
-from rl.registry.looks import find_looks
+from rl.registry.looks import find_looks, level_of_look
 from rl.registry.memory import known_looks
 from rl.registry.order_champion import find_order_champion
 from rl.registry.readiness import settle_model
@@ -142,7 +141,7 @@ def _orders(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_traini
         changes = settle_model(client, settings, key.model)
         champion = find_order_champion(client, key, lead_days=dataset.history.lead_days)
         looks = find_looks(client, key, known_looks(settings))
-    level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_paths.date, looks)
+    level = level_of_look(pipeline.scenario.gate.wrong_promotions_per_year, run_paths.date, looks)
     night = order_night(
         dataset,
         {name: one.policy for name, one in candidates.items()},
@@ -194,7 +193,7 @@ def _registered(
         looks = find_looks(client, key, known_looks(settings))
         trial = find_trial(client, settings, key)
         frozen = None if trial is None else (trial, frozen_policy(client, trial))
-    level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
+    level = level_of_look(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
     return RegistryBefore(key, champion, level, changes), frozen
 
 

@@ -248,8 +248,8 @@ def _acted(settings: Settings, look: Look, before: MonitorFigures | None) -> Mon
         if version is not None:
             log_day(client, version.run_id, figures.date, monitor_metrics(figures))
         wants = figures.on_broken_promise == "rollback" and look.asks_for_rollback
-        if before is not None and before.version == figures.version and before.rolled_back_to is not None:
-            return figures.model_copy(update={"rolled_back_to": before.rolled_back_to})
+        if before is not None and before.version == figures.version and _was_rolled_back(before):
+            return figures.model_copy(update=before.model_dump(include={"rolled_back_to", "is_withdrawn"}))
         if not wants or aliases(client, model).get(CHAMPION) != figures.version:
             return figures
         return _rolled_back(client, settings, model, figures)
@@ -265,7 +265,11 @@ def _rolled_back(client: MlflowClient, settings: Settings, model: str, figures: 
     settle_launches(settings, model)
     remember(client, settings, model)
     structlog.get_logger().warning("rollback", model=model, version=approval.version, why=why)
-    return figures.model_copy(update={"rolled_back_to": approval.version})
+    return figures.model_copy(update={"rolled_back_to": approval.version, "is_withdrawn": approval.version is None})
+
+
+def _was_rolled_back(figures: MonitorFigures) -> bool:
+    return figures.rolled_back_to is not None or figures.is_withdrawn
 
 
 def monitor_metrics(figures: MonitorFigures) -> dict[str, float]:
@@ -302,6 +306,6 @@ def _summary(figures: MonitorFigures, new: Sequence[Alert], night: Run) -> dict[
         "calibration": figures.ledger.calibration,
         "alerts": [one.sentence for one in new],
         "n_alerts": len(figures.alerts),
-        "rolled_back_to": figures.rolled_back_to,
+        "rolled_back_to": "the shop's own rule" if figures.is_withdrawn else figures.rolled_back_to,
         "page": str(night.monitor_page),
     }

@@ -11,6 +11,7 @@ from conf.specs.scenario import scenario_names
 from rl.commands.switch import require_scenario
 from rl.errors import RegistryChanged
 from rl.page.wording import signed, signed_range
+from rl.registry.entry import SECOND_LOOK
 from rl.registry.history import EarlierVersion
 from rl.registry.moved_aliases import moved_aliases, told
 from rl.registry.readiness import settle_model
@@ -60,6 +61,7 @@ def _row(settings: Settings, waiting: WaitingVersion, now: datetime) -> dict[str
         "age": waiting.age(now),
         "verdict": tags["verdict"],
         "gain": tags.get("gain") or _gain(waiting.judged),
+        "second_look": tags.get(SECOND_LOOK, ""),
         "approved_by": list(waiting.approved_by),
         "stale": waiting.stale,
         "page": str(page) if page.exists() else None,
@@ -81,6 +83,7 @@ def _line(row: dict[str, Any]) -> str:
     parts = (
         f"{row['model']} version {row['version']}, night of {row['date']}: waits {row['age']}",
         f"verdict {row['verdict']}",
+        f"passed by {row['second_look']}" if row["second_look"] else "",
         f"gain {row['gain'] or 'not known'}",
         approved,
         f"page {row['page'] or 'in MLflow (review.html of its run)'}",

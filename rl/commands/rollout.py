@@ -23,13 +23,12 @@ from rl.registry.launches import (
     launches,
     running_launch,
     settle_launches,
-    withdraw,
     write_look,
 )
 from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import CHAMPION, aliases, open_store
-from rl.registry.switching import roll_back
+from rl.registry.switching import finish_rollback, roll_back
 from rl.rollout.assignment import gets_new_version, is_control
 from rl.rollout.looking import first_day_read, look_at
 from rl.rollout.served_reading import Versions, read_served
@@ -100,12 +99,13 @@ def _rolling(settings: Settings, model: str) -> Launch | str:
     """Return the launch that is rolled out by stages, or why there is none."""
     with open_store(settings) as client:
         settle_model(client, settings, model)
+        finish_rollback(client, settings, model, ROLLOUT)
         champion = aliases(client, model).get(CHAMPION)
     launch = None if champion is None else running_launch(settings, model, champion)
     if launch is None:
         return f"{model} has no champion that was launched"
     if not launch.is_rolling:
-        whom = "all shoppers" if launch.share else "no shopper since it retreated"
+        whom = "all shoppers" if launch.share else "no shopper since it retreated (`make rollback` ends its launch)"
         return f"{model} version {launch.version} decides for {whom}: nothing is being rolled out"
     return launch
 
@@ -161,7 +161,4 @@ def _act(client: MlflowClient, settings: Settings, rollout: Rollout, launch: Lau
     if look.decision in ("grow", "complete"):
         begin_stage(settings, launch, rollout.next_share(launch.share), look.day + timedelta(days=1))
     elif look.decision == "retreat" and rollout.on_retreat == "rollback":
-        if launch.replaced is None:
-            withdraw(settings, launch)
-        else:
-            roll_back(client, settings, launch.model, Person(ROLLOUT, look.why))
+        roll_back(client, settings, launch.model, Person(ROLLOUT, look.why))

@@ -44,7 +44,8 @@ def run(
         approval = switched(client, settings, model, Person(who or getuser(), why), what=what, version=version)
         remember(client, settings, model)
         settle_launches(settings, model)
-    structlog.get_logger().info(what, model=model, version=approval.version, who=approval.who, why=approval.why)
+    now = "the shop's own rule" if approval.version is None else approval.version
+    structlog.get_logger().info(what, model=model, version=now, who=approval.who, why=approval.why)
     return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry", "follows"})}
 
 

@@ -179,11 +179,12 @@ class MonitorFigures(StrictModel):
     """A night's look at what is served.
 
     version, policy_version: of the champion. level: of the gains' bounds. arrivals_refusal, frequencies_refusal: why
-    these weren't compared. rolled_back_to: version that took over; rollback_refusal: why none could. unknown_items:
-    share of the items on offer that the champion doesn't know, on the last day. other_features: share of the champion's
-    decisions whose propensity is another than the tables' observation gives, on the last day that is whole: decided on
-    features that were stale or unknown to the service, or under rules of a slate or a day. fallback: share of the last
-    day's served decisions that no policy made.
+    these weren't compared. rolled_back_to: version that took over; is_withdrawn: whether the shop's own rule did, as
+    before a first version; rollback_refusal: why none could. unknown_items: share of the items on offer that the
+    champion doesn't know, on the last day. other_features: share of the champion's decisions whose propensity is
+    another than the tables' observation gives, on the last day that is whole: decided on features that were stale or
+    unknown to the service, or under rules of a slate or a day. fallback: share of the last day's served decisions that
+    no policy made.
     """
 
     source: str
@@ -209,6 +210,7 @@ class MonitorFigures(StrictModel):
     series: tuple[SeriesFigures, ...] = ()
     alerts: tuple[Alert, ...] = ()
     rolled_back_to: int | None = None
+    is_withdrawn: bool = False
     rollback_refusal: str | None = None
     unknown_items: float | None = None
     other_features: float | None = None

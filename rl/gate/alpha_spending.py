@@ -44,6 +44,7 @@ class NightLevel:
         n_looks: looks that spent something before.
         spent: their levels' sum: an upper bound on the wrong promotions to be expected of them.
         since: date of the first look, tonight where there was none.
+        left: of the allowance, accrued and unspent before tonight's look; 0 where more was spent than there was.
     """
 
     level: float
@@ -51,6 +52,7 @@ class NightLevel:
     n_looks: int
     spent: float
     since: date
+    left: float
 
 
 def night_level(per_year: float, tonight: date, looks: Sequence[Look] = ()) -> NightLevel:
@@ -86,7 +88,8 @@ def night_level(per_year: float, tonight: date, looks: Sequence[Look] = ()) -> N
     # Looks of another allowance, or more than one process, may have spent more than there was: a sliver is left, so
     # that a night never fails for it.
     level = min(SHARE_OF_RESERVE * max(reserve, _SLIVER * daily), LARGEST_LEVEL)
-    return NightLevel(level, per_year, len(spending), sum(look.level for look in spending), since)
+    spent = sum(look.level for look in spending)
+    return NightLevel(level, per_year, len(spending), spent, since, max(reserve, 0.0))
 
 
 def _accrued(reserve: float, days: int, daily: float) -> float:

@@ -9,6 +9,7 @@ from rl.figures.values import GuardrailFigures, Spread
 from rl.page.headline import headline_tiles
 from rl.page.order_sentences import winner_sentence
 from rl.page.review_content import review_content
+from rl.page.second_look_sentences import passed_second_look
 from rl.page.sentences import BEHAVIOR_NAME, guardrail_detail, policy_name
 from rl.page.wording import chance, counted, share, signed, signed_range, signed_share
 
@@ -22,6 +23,7 @@ class ApprovalRequest(StrictModel):
         guardrails: what became of each side metric that is limited.
         share_changed: share of the decisions that it makes differently from the log; None where it isn't known.
         changes: the same in words.
+        second_look: that it passed by a second look at an earlier night's version, in words; empty where it didn't.
     """
 
     gain: str
@@ -29,6 +31,7 @@ class ApprovalRequest(StrictModel):
     guardrails: tuple[str, ...]
     share_changed: float | None
     changes: str
+    second_look: str = ""
 
 
 def approval_request(figures: NightFigures) -> ApprovalRequest:
@@ -44,6 +47,7 @@ def approval_request(figures: NightFigures) -> ApprovalRequest:
         if changed is None
         else f"{share(changed.value)} of the decisions ({share(changed.lower)} to {share(changed.upper)}) are other "
         "than the log's",
+        second_look="" if figures.taken is None else passed_second_look(figures.taken),
     )
 
 

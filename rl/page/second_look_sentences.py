@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rl.figures.night import NightFigures
+from rl.figures.second_look import TakenLook
 from rl.page.wording import chance
 
 
@@ -28,3 +29,13 @@ def second_look_headlines(figures: NightFigures) -> tuple[str, ...]:
             "whether or not the look is taken."
         )
     return tuple(told)
+
+
+def passed_second_look(taken: TakenLook) -> str:
+    """Return in a few words at what a second look was that passed; empty where it ended otherwise."""
+    if taken.outcome != "promote":
+        return ""
+    return (
+        f"a second look at version {taken.version}, which the night of {taken.night} found too few sessions to judge; "
+        "the gain rests on sessions that the first look did not see"
+    )

@@ -41,7 +41,7 @@ class Approval(StrictModel):
     version: champion from then on; of `approve` and `reject` the one that was asked about; of `off` and `on` the one
         that was champion; of `control` the one that decides for the control group from then on, and of `no_control`
         the one that did; of `explore` the one whose exploration plan is followed from then on, and of `no_explore` the
-        one whose plan was.
+        one whose plan was. None where a rollback left the shop's own rule to decide, since no champion was before.
     replaced: champion before; None where there was none, or where nothing was replaced.
     follows: hash of the entry before it in the file; `first` for the first; None in entries of earlier releases.
     """
@@ -49,7 +49,7 @@ class Approval(StrictModel):
     registry: str
     model: str
     kind: Kind
-    version: int
+    version: int | None
     replaced: int | None
     who: str
     why: str
@@ -77,6 +77,8 @@ class Standing:
         control: version that decides for the control group; None leaves it to the shop.
         exploring: version whose exploration plan is followed; None follows none.
         rejected: by version, the word of the person who rejected it; nothing approves it any more.
+        withdrawn: the rollback of a version that had no champion before it; the shop's own rule decides for all since.
+            None where nothing was rolled back so, or a version was promoted since.
     """
 
     champion: int | None
@@ -85,9 +87,12 @@ class Standing:
     control: int | None = None
     exploring: int | None = None
     rejected: Mapping[int, Approval] = field(default_factory=dict)
+    withdrawn: Approval | None = None
 
     def allows(self, champion: int) -> bool:
         """Return whether a version with the alias champion has it on a person's word."""
+        if self.withdrawn is not None:
+            return False
         return champion == self.champion if self.champion is not None else champion in self.approved
 
 
@@ -111,18 +116,20 @@ def standing(settings: Settings, model: str) -> Standing:
         RegistryChanged: the record can't be read.
     """
     decided = read_approvals(settings, model)
-    moved = [one.version for one in decided if one.kind in ("promote", "rollback")]
+    moved = [one for one in decided if one.kind in ("promote", "rollback")]
+    last = moved[-1] if moved else None
     switched = [one.kind == "off" for one in decided if one.kind in ("off", "on")]
     control = [one for one in decided if one.kind in ("control", "no_control")]
     exploring = [one for one in decided if one.kind in ("explore", "no_explore")]
     earlier = {version for path in promotions(settings.home) if (version := _promoted(path, model)) is not None}
     return Standing(
-        champion=moved[-1] if moved else None,
+        champion=None if last is None else last.version,
         is_off=switched[-1] if switched else False,
-        approved=frozenset(moved) | earlier,
+        approved=frozenset(one.version for one in moved if one.version is not None) | earlier,
         control=control[-1].version if control and control[-1].kind == "control" else None,
         exploring=exploring[-1].version if exploring and exploring[-1].kind == "explore" else None,
-        rejected={one.version: one for one in reversed(decided) if one.kind == "reject"},
+        rejected={one.version: one for one in reversed(decided) if one.kind == "reject" and one.version is not None},
+        withdrawn=None if last is None or last.version is not None else last,
     )
 
 
@@ -145,7 +152,7 @@ def write_down(
     settings: Settings,
     model: str,
     kind: Kind,
-    version: int,
+    version: int | None,
     *,
     replaced: int | None,
     who: str,

@@ -126,6 +126,12 @@ def _refuse_rejected(found: RegisteredVersion, known: Standing) -> None:
 def _refuse_moved_champion(found: RegisteredVersion, known: Standing, held: dict[str, int]) -> None:
     """Raise if somebody moved the alias champion in MLflow; nothing is compared with, or promoted over, such a one."""
     champion = held.get(CHAMPION)
+    if known.withdrawn is not None and champion is not None:
+        raise RegistryChanged(
+            f"{found.model}: the alias champion is on version {champion}, and version {known.withdrawn.replaced} was "
+            f"rolled back to the shop's own rule ({known.withdrawn}): it was moved by hand, or that was stopped "
+            "half-way; `make restore-aliases` takes it off, then approve again"
+        )
     if known.champion is None or known.champion in (champion, found.version):
         return
     where = "is on no version" if champion is None else f"is on version {champion}"

@@ -24,7 +24,7 @@ Loaded = TypeVar("Loaded")
 
 @dataclass(frozen=True)
 class NobodyDecides:
-    """Why nothing decides; `is_unapproved`: no version was approved yet, so that a draft can be made."""
+    """Why nothing decides; `is_unapproved`: no version is approved now, so that a draft can be made."""
 
     why: str
     is_unapproved: bool = False
@@ -56,8 +56,10 @@ def deciding_version(
             return NobodyDecides(f"{model} was turned off; `python -m rl on` turns it on again")
         champion = _approved_champion(held, known, model)
         if number is None and champion is None:
-            why = "has no champion: nothing was approved yet; name a --version to decide by it anyway"
-            return NobodyDecides(f"{model} {why}", is_unapproved=True)
+            return NobodyDecides(
+                f"{model} has no champion: {_why_none(known)}; name a --version to decide by it anyway",
+                is_unapproved=True,
+            )
         named = champion if number is None else number
         version = None if named is None else load_version(client, model, named)
         if version is None or not version.is_ours or version.tags.get("source") != source:
@@ -65,6 +67,12 @@ def deciding_version(
                 f"{model} has no version {named} that a night of {source} registered; see them in MLflow"
             )
         return version, load(client, version)
+
+
+def _why_none(known: Standing) -> str:
+    if (back := known.withdrawn) is None:
+        return "nothing was approved yet"
+    return f"version {back.replaced}, the first one, was rolled back ({back}), and the shop decides by its own rule"
 
 
 def _approved_champion(held: Mapping[str, int], known: Standing, model: str) -> int | None:

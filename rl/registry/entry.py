@@ -12,6 +12,7 @@ from rl.learning.curves import Curve
 
 TAG = "nightcart."
 SHARE_CHANGED = "share_changed"
+SECOND_LOOK = "second_look"
 """Tag of a version: share of the decisions that it makes differently from the log."""
 
 

@@ -95,7 +95,7 @@ class Look(StrictModel):
 class Stage(StrictModel):
     """A share of the shoppers who get the new version, from a moment on, and the looks at it, one a day.
 
-    share: 0 where the rollout went back and there was no version to go back to: the shop decides for all.
+    share: 0 also where an earlier release's rollout went back, with no version to go back to: the shop decides for all.
     first_day: first business day whose decisions may count; those of days on which the share wasn't in force don't.
     is_shadow: whether the version decides beside what it replaces, and no shopper gets it yet; the share is 0 then.
     """
@@ -251,11 +251,6 @@ def begin_stage(settings: Settings, launch: Launch, share: float, first_day: dat
     return _replace(settings, launch, stages=stages, completed_at=now if share == 1 else None)
 
 
-def withdraw(settings: Settings, launch: Launch) -> Launch:
-    """Write down that no shopper gets the version any more, since there is no version to go back to."""
-    return _replace(settings, launch, stages=(*launch.stages, Stage(share=0, started_at=datetime.now(UTC))))
-
-
 def settle_launches(settings: Settings, model: str) -> None:
     """Write down how launches ended, as the record of approvals has it; do nothing where there is no ledger yet."""
     if launches_record(settings.home).exists():
@@ -315,14 +310,14 @@ def _known(home: Path, model: str, registry: str | None) -> list[Launch]:
 def _settled(recorded: Sequence[Launch], approved: Sequence[Approval]) -> list[Launch]:
     """Return the launches of one registry with what approvals add: launches without an entry, and how each ended.
 
-    A rollback ends the launch of what was rolled back, and what it goes back to is served again.
+    A rollback ends the launch of what was rolled back, and what it goes back to, if anything, is served again.
     """
     found = list(recorded)
     for one in approved:
-        if one.kind == "promote":
+        if one.kind == "promote" and one.version is not None:
             place = _place(found, one)
             if place is None:
-                found.append(_imported(one))
+                found.append(_imported(one, one.version))
             else:
                 found[place] = _approved(found[place], one)
     for one in approved:
@@ -352,11 +347,11 @@ def _approved(launch: Launch, approval: Approval) -> Launch:
     return launch.model_copy(update=told)
 
 
-def _imported(approval: Approval) -> Launch:
+def _imported(approval: Approval, version: int) -> Launch:
     return Launch(
         registry=approval.registry,
         model=approval.model,
-        version=approval.version,
+        version=version,
         replaced=approval.replaced,
         promoted_at=approval.at,
         who=approval.who,

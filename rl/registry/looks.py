@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import date
 
+import structlog
 from mlflow import MlflowClient
 
-from rl.gate.alpha_spending import LARGEST_LEVEL, Look
+from rl.gate.alpha_spending import LARGEST_LEVEL, Look, NightLevel, night_level
 from rl.registry.entry import NightKey
 from rl.registry.memory import SpentLook
 from rl.registry.versions import RegisteredVersion, own_versions
@@ -36,6 +38,28 @@ def find_looks(client: MlflowClient, key: NightKey, known: Sequence[SpentLook] =
             if before is None or before.level < look.level:
                 found[look.input_key] = Look(look.date, look.level, look.version)
     return tuple(sorted(found.values(), key=lambda look: look.version))
+
+
+def level_of_look(per_year: float, tonight: date, looks: Sequence[Look]) -> NightLevel:
+    """Return what tonight's look may spend; warn where the date was looked at before, by another spec or other data.
+
+    Such a look chooses once more by the same test episodes, so it spends once more, however little is left.
+
+    Args:
+        per_year: wrong promotions allowed a year.
+        tonight: date of the look.
+        looks: earlier ones, as `find_looks` has them.
+    """
+    level = night_level(per_year, tonight, looks)
+    if before := [look for look in looks if look.date == tonight and look.level > 0]:
+        structlog.get_logger().warning(
+            "this date was looked at before with another spec or other data: one more look spends again",
+            date=str(tonight),
+            looked_at_by=[f"version {look.version} ({look.level:.4f})" for look in before],
+            allowance_left=round(level.left, 6),
+            this_look_takes=round(level.level, 6),
+        )
+    return level
 
 
 def spent_looks_of(client: MlflowClient, model: str) -> tuple[SpentLook, ...]:

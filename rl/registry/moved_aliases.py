@@ -100,6 +100,8 @@ def _champion(held: Mapping[str, int], known: Standing) -> MovedAlias | None:
     found = held.get(CHAMPION)
     if found == known.champion or (found is not None and known.allows(found)):
         return None
+    if known.withdrawn is not None:
+        return MovedAlias(CHAMPION, found, None, f"version {known.withdrawn.replaced} was rolled back, the first one")
     if known.champion is None:
         return MovedAlias(CHAMPION, found, None, "nobody approved that version")
     return MovedAlias(CHAMPION, found, known.champion, f"version {known.champion} was approved last")

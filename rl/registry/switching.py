@@ -12,6 +12,7 @@ from rl.errors import RefusedRequest
 from rl.registry.approvals import Approval, read_approvals, standing, write_down
 from rl.registry.entry import TAG
 from rl.registry.exploration import set_exploring
+from rl.registry.launches import running_launch
 from rl.registry.person import Person
 from rl.registry.store import CHALLENGER, CHAMPION, OFF, PREVIOUS, aliases
 from rl.registry.versions import ROLLED_BACK, load_version
@@ -42,13 +43,17 @@ def switched(
 def roll_back(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
     """Make the champion before the present one champion again, and return the record of it.
 
-    What was rolled back is marked, so that no repeated night offers it again. The record is written before the aliases
-    move: a rollback that was killed in between is finished by the next one instead of going back once more.
+    A first version took over from the shop's own rule: rolled back, it leaves no champion, and the shop decides for all
+    again; done again, that returns the record of it. What was rolled back is marked, so that no repeated night offers
+    it again. The record is written before the aliases move: a rollback that was killed in between is finished by the
+    next one instead of going back once more.
 
     Raises:
-        RefusedRequest: there is no champion, or none before it that was approved and is still there.
+        RefusedRequest: there is no champion, or the one before it is gone or was never approved.
     """
     held = aliases(client, model)
+    if CHAMPION not in held and (done := standing(settings, model).withdrawn) is not None:
+        return done
     champion = _champion(held, model)
     decided = read_approvals(settings, model)
     if decided and decided[-1].kind == "rollback" and decided[-1].version == champion:
@@ -63,9 +68,20 @@ def roll_back(client: MlflowClient, settings: Settings, model: str, person: Pers
     client.set_model_version_tag(model, str(champion), TAG + ROLLED_BACK, str(person))
     if held.get(CHALLENGER) == champion:
         client.delete_registered_model_alias(model, CHALLENGER)
+    if approval.version is None:
+        client.delete_registered_model_alias(model, CHAMPION)
+        return approval
     client.set_registered_model_alias(model, CHAMPION, str(approval.version))
     _settle_previous(client, model, decided, approval.version)
     return approval
+
+
+def finish_rollback(client: MlflowClient, settings: Settings, model: str, who: str) -> None:
+    """Move the aliases of a rollback that was killed after it was written down, if it was `who`'s; else do nothing."""
+    decided, champion = read_approvals(settings, model), aliases(client, model).get(CHAMPION)
+    last = decided[-1] if decided else None
+    if last is not None and (last.kind, last.who, last.replaced) == ("rollback", who, champion):
+        roll_back(client, settings, model, Person(last.who, last.why))
 
 
 def turn_off(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
@@ -137,17 +153,21 @@ def _champion(held: dict[str, int], model: str) -> int:
     return held[CHAMPION]
 
 
-def _before(client: MlflowClient, settings: Settings, model: str, held: dict[str, int]) -> int:
-    """Return the version to go back to.
+def _before(client: MlflowClient, settings: Settings, model: str, held: dict[str, int]) -> int | None:
+    """Return the version to go back to; None where the champion is a first version, which replaced the shop's own rule.
 
     Raises:
-        RefusedRequest: there is none, it was deleted, or nobody ever approved it.
+        RefusedRequest: it was deleted, or nobody ever approved it, or nothing tells what the champion replaced.
     """
     target = held.get(PREVIOUS)
     if target is None:
+        launch = running_launch(settings, model, held[CHAMPION])
+        if launch is not None and launch.replaced is None:
+            return None
+        before = "what was champion" if launch is None else f"version {launch.replaced}, the champion"
         raise RefusedRequest(
-            f"{model}: there was no champion before version {held[CHAMPION]} to go back to; `make off` serves the "
-            "fallback alone"
+            f"{model}: {before} before version {held[CHAMPION]} isn't there any more to go back to; `make off` serves "
+            "the fallback alone"
         )
     if load_version(client, model, target) is None or target not in standing(settings, model).approved:
         raise RefusedRequest(

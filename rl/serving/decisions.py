@@ -72,6 +72,9 @@ class SharedOut:
     is_shadow: bool = False
 
 
+OWN_RULE = SharedOut(0.0, None, "own rule")
+"""No version decides and nobody's is the fallback: the shop decides for all, as it did before a first version."""
+
 Arm = Literal["champion", "incumbent", "control"]
 
 

@@ -69,18 +69,26 @@ class Follower:
         held = aliases(self._connected(), self._model)
         update: dict[str, object] = {"is_off": found.is_off or OFF in held}
         champion, approved = held.get(CHAMPION), standing(self._settings, self._model)
-        if champion is None:
+        if approved.withdrawn is not None:
+            update |= {"version": None, "share": 0.0, "incumbent": None, "is_shadow": False}
+            if champion is not None:
+                update["problem"] = (
+                    f"the alias champion is on version {champion}, and version {approved.withdrawn.replaced} was "
+                    "rolled back to the shop's own rule (moved by hand?); the shop decides; put the alias back"
+                )
+            champion = None
+        elif champion is None:
             update["problem"] = f"{self._model} has no champion yet: promote a version"
             update["version"] = None if approved.champion is None else found.version
         elif not approved.allows(champion):
             update["problem"] = (
                 f"the alias champion is on version {champion} without an approval record (moved by hand?); "
-                f"{_kept(found.version)}; promote it, or put the alias back"
+                f"{_kept(found)}; promote it, or put the alias back"
             )
         elif problem := self._fetched(champion):
-            update["problem"] = f"version {champion} can't be served: {problem}; {_kept(found.version)}"
+            update["problem"] = f"version {champion} can't be served: {problem}; {_kept(found)}"
         else:
-            update |= self._shared_out(champion, found.version)
+            update |= self._shared_out(champion, found)
         if (control := approved.control) is not None:
             if problem := self._fetched(control):
                 further = f"version {control} can't decide for the control group: {problem}; the shop's own does"
@@ -126,7 +134,7 @@ class Follower:
             self._plans[version] = plan
         return self._plans[version]
 
-    def _shared_out(self, champion: int, served: int | None) -> dict[str, object]:
+    def _shared_out(self, champion: int, served: InUse) -> dict[str, object]:
         """Return which versions decide for whom while the champion is rolled out; a launch to all is its alone."""
         launch = running_launch(self._settings, self._model, champion)
         if launch is None or not launch.is_partial:
@@ -204,5 +212,7 @@ def follow(settings: Settings, pipeline: Pipeline, service: int) -> None:
         time.sleep(SECONDS_BETWEEN)
 
 
-def _kept(version: int | None) -> str:
-    return "the fallback alone is served" if version is None else f"version {version} stays"
+def _kept(found: InUse) -> str:
+    if found.version is not None:
+        return f"version {found.version} stays"
+    return "the shop goes on by its own rule" if found.is_own_rule else "the fallback alone is served"

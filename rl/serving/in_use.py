@@ -18,7 +18,8 @@ class InUse(StrictModel):
 
     version: of the policy that lies in the follower's folder; None where none was ever approved and loaded.
     is_off: whether the fallback alone is served.
-    share: of the shoppers who get `version`; the others get what it replaces.
+    share: of the shoppers who get `version`; the others get what it replaces. 0 without a version leaves all of them to
+        the shop: a first version was rolled back.
     is_shadow: whether `version` decides in the shadow, and no shopper gets it yet.
     incumbent: of the policy that decides for the others; None leaves them to the shop.
     control: of the policy that decides for the control group; None leaves the group to the shop.
@@ -36,6 +37,11 @@ class InUse(StrictModel):
     exploring: ExplorationPlan | None = None
     problem: str = ""
     seen_at: datetime
+
+    @property
+    def is_own_rule(self) -> bool:
+        """Whether the shop decides for all, by its own rule."""
+        return self.version is None and self.share == 0
 
     def is_same(self, other: InUse | None) -> bool:
         """Return whether the other says the same of what is served, whenever it was seen."""

@@ -29,7 +29,7 @@ from rl.serving import child
 from rl.serving.asking import Asking
 from rl.serving.bodies import DecideRequest
 from rl.serving.decision_log import DecisionLog, logged_lines
-from rl.serving.decisions import Decided, DecisionMaker, PolicyInUse, SharedOut
+from rl.serving.decisions import OWN_RULE, Decided, DecisionMaker, PolicyInUse, SharedOut
 from rl.serving.explored import Explored, refuse_unseen
 from rl.serving.in_use import InUse, in_use_file, policy_folder, read_in_use
 from rl.serving.shadow import ShadowLog
@@ -75,7 +75,8 @@ class Readiness:
         policy_version: under which it decides.
         is_off: whether it was turned off.
         control: version of the policy that decides for the control group; None leaves it to the shop.
-        share: of the shoppers who get the version; 1 where it isn't rolled out by stages.
+        share: of the shoppers who get the version; 1 where it isn't rolled out by stages, 0 without a version where the
+            shop decides for all.
         incumbent: version that decides for the others; None leaves them to the shop.
         is_shadow: whether the version decides in the shadow, and no shopper gets it yet.
         exploring: version that explored decisions follow today, and until when; None where nothing is explored.
@@ -178,7 +179,7 @@ class Service:
             policy_version=None if served is None else served.policy.version,
             is_off=found is not None and found.is_off,
             control=None if (control := self.maker.control) is None else control.version,
-            share=1.0 if shared is None or served is None else shared.share,
+            share=shared.share if shared is not None and (served is not None or shared == OWN_RULE) else 1.0,
             incumbent=None if incumbent is None or served is None else incumbent.version,
             is_shadow=shared is not None and served is not None and shared.is_shadow,
             exploring=self._exploring_today(),
@@ -243,7 +244,8 @@ class Service:
         if not found.is_ready:
             log.warning("not deciding", problems="; ".join(found.problems))
             return
-        champion = "none: the fallback alone decides" if found.version is None else f"version {found.version}"
+        nobody = "none: the shop decides by its own rule" if found.share == 0 else "none: the fallback alone decides"
+        champion = nobody if found.version is None else f"version {found.version}"
         log.info(
             "ready, decisions are made",
             address=self._options.address,
@@ -308,7 +310,8 @@ class Service:
         self._explore(None if found.is_off else found.exploring)
         if found.is_off or found.version is None:
             if self.maker.served is not None:
-                structlog.get_logger().info("serving the fallback alone", is_off=found.is_off)
+                what = "leaving decisions to the shop" if found.is_own_rule else "serving the fallback alone"
+                structlog.get_logger().info(what, is_off=found.is_off)
             shared_out = self._left_to_the_shop(found)
             self.maker.served, self.maker.shared_out = None, shared_out
             return
@@ -330,7 +333,12 @@ class Service:
             )
 
     def _left_to_the_shop(self, found: InUse) -> SharedOut | None:
-        """Return how shoppers are shared out while nothing is served: a first launch leaves some to the shop."""
+        """Return how shoppers are shared out while nothing is served: a first launch leaves some to the shop.
+
+        One that was rolled back leaves all.
+        """
+        if found.is_own_rule:
+            return OWN_RULE
         if found.version is None or found.share == 1 or found.incumbent is not None:
             return None
         try:
@@ -432,9 +440,14 @@ class Service:
         return (self._now() - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
     def approval_in_words(self) -> str:
-        """Return who made the version in use champion, when and why; empty where nothing is, or no record says."""
+        """Return who made the version in use champion, when and why; empty where nothing is, or no record says.
+
+        Where the shop decides for all, it is who rolled the version back.
+        """
         served = self.maker.served
-        return "" if served is None else self._since(served.version).removeprefix(", ")
+        if served is None and self.maker.shared_out != OWN_RULE:
+            return ""
+        return self._since(None if served is None else served.version).removeprefix(", ")
 
     def _since(self, version: int | None) -> str:
         """Return who made the version champion, and when; empty where the record of the home doesn't say."""

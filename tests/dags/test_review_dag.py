@@ -152,6 +152,23 @@ def test_the_form_carries_what_a_person_decides_by(registered: Any, monkeypatch:
     assert "Two people" not in body
 
 
+@pytest.mark.parametrize("second_look", [None, "", "a second look at version 1"])
+def test_the_form_says_where_a_version_passed_by_a_second_look(registered: Any, second_look: str | None) -> None:
+    """A first look, and a registration of an earlier release, leave no empty row in the table."""
+    registered("promote", request=REQUEST | ({} if second_look is None else {"second_look": second_look}))
+    found = read_registration(FakeRun(partition_key=DATE), "recommendation")
+    body = (
+        review_dag("human")
+        .get_template_env()
+        .from_string(APPROVAL_BODY)
+        .render(ti=SimpleNamespace(xcom_pull=lambda **_: found), dag_run=SimpleNamespace(partition_key=DATE, conf={}))
+    )
+    rows = [line.split("|")[1].strip() for line in body.splitlines() if line.startswith("|")]
+    assert rows[2:4] == (["verdict", "passed by"] if second_look else ["verdict", "gain"])
+    assert "\n\n| gain" not in body
+    assert ("second look" in body) == bool(second_look)
+
+
 def test_a_registration_of_an_earlier_release_is_asked_about_too(registered: Any) -> None:
     """It says less, and the page has the rest."""
     registered("promote")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.paths import Lake, Run
+from conf.paths import Lake, Run, spent_looks
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from jobs.commands.ingest import ingest
@@ -112,6 +112,7 @@ def test_report_tells_what_was_planted(report: Report) -> None:
     """SNIPS of each arm is its mean to 1e-9; learners that send each half its own e-mail are seen to be better."""
     run = Run(report.settings.home, "hillstrom", "email_experiment", DAY)
     result = experiment.run(settings=report.settings, source="hillstrom", scenario="email_experiment")
+    assert not spent_looks(report.settings.home).exists(), "it spends nothing of the allowance of wrong promotions"
     figures = ExperimentFigures.model_validate_json(run.experiment.read_text(encoding="utf-8"))
     reward = figures.outcomes[0]
     for arm in reward.arms:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from conf.paths import Lake
 from conf.settings import Settings
@@ -358,6 +359,37 @@ def test_a_first_version_that_is_worse_leaves_all_shoppers_to_the_shop(
     one = RolloutHome(home, pipeline, monkeypatch, replaced=None)
     one.serve(FIRST - timedelta(days=1), 3)
     found = one.look(one.serve(NIGHT + timedelta(days=1), 2, share=0.25, worth=8.0))
-    assert (found["decision"], found["share"], one.champion) == ("retreat", 0.0, 1)
-    assert (one.launch.is_partial, one.launch.is_rolling) == (True, False)
-    assert "decides for no shopper since it retreated" in one.look(NIGHT + timedelta(days=3))["skipped"]
+    assert (found["decision"], found["share"]) == ("retreat", 0.0)
+    end = one.launch.end
+    assert end is not None
+    assert (end.kind, end.who, end.why) == ("retreated", "rollout", found["why"])
+    with open_store(one.settings) as client:
+        assert aliases(client, MODEL) == {}
+    assert "has no champion that was launched" in one.look(NIGHT + timedelta(days=3))["skipped"]
+
+
+def test_a_retreat_that_was_killed_is_finished_by_the_next_look(rolled: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record was written, and the alias hadn't moved yet."""
+    one = rolled()
+    last = one.serve(NIGHT + timedelta(days=1), 2, share=0.25, worth=8.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            one.look(last)
+    assert one.champion == 2
+    assert "decides for all shoppers" in one.look(last)["skipped"]
+    assert one.champion == 1
+    assert [entry.kind for entry in read_approvals(one.settings, MODEL)].count("rollback") == 1
+
+
+def test_a_launch_that_an_earlier_release_took_back_can_be_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its share is 0 in the ledger, and it is still champion."""
+    home = tmp_path / "home"
+    home.mkdir()
+    promote(home, 0, share=0.0)
+    one = RolloutHome(home, make_pipeline(SOURCE, rollout=STAGES), monkeypatch)
+    assert "no shopper since it retreated (`make rollback` ends its launch)" in one.look(NIGHT)["skipped"]
+    switch.run(settings=one.settings, scenario=SCENARIO, what="rollback", why="it was worse", who="bob")
+    assert one.launch.end is not None

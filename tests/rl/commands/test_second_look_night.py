@@ -123,6 +123,8 @@ def test_what_passes_its_second_look_waits_for_approval_as_any_version(first: Ni
     assert page.index("This is a second look") < page.index('id="verdict"')
     (waiting,) = review.run(settings=later.settings, scenario="recommendation")["waiting"]
     assert (waiting["version"], waiting["stale"], waiting["page"]) == (2, "", str(later.run.page))
+    assert waiting["second_look"].startswith("a second look at version 1, ")
+    assert result["request"]["second_look"] == waiting["second_look"] == tag(later, 2, "second_look")
     assert later.command(promote, version=2)["champion"] == 2
 
 

@@ -30,6 +30,14 @@ def test_first_night_may_spend_most_of_a_days_share() -> None:
     found = night_level(PER_YEAR, FIRST)
     assert found.level == pytest.approx(0.8 * DAILY)
     assert (found.n_looks, found.spent, found.since) == (0, 0.0, FIRST)
+    assert found.left == pytest.approx(DAILY)
+
+
+def test_what_is_left_is_what_accrued_less_what_was_spent() -> None:
+    """A second look on the same date takes four fifths of the fifth that the first one left."""
+    found = night_level(PER_YEAR, FIRST, looks_on([0]))
+    assert (found.left, found.level) == (pytest.approx(0.2 * DAILY), pytest.approx(0.16 * DAILY))
+    assert night_level(PER_YEAR, FIRST, [Look(FIRST, 1.0, 1)]).left == 0
 
 
 def test_nightly_looks_settle_at_a_days_share() -> None:

@@ -68,5 +68,7 @@ def test_without_anything_known_the_page_says_why() -> None:
 def test_a_rollback_is_told() -> None:
     broken = launch(3, standing="broken", promised=promised(2.0), earned=earned(0.0))
     assert "rolled back to version 2" in render_monitor_page(figures(launch=broken, rolled_back_to=2))
+    withdrawn = render_monitor_page(figures(launch=broken, is_withdrawn=True))
+    assert "rolled back: the shop decides by its own rule again" in withdrawn
     refused = figures(launch=broken, rollback_refusal="there was no champion before")
     assert "could not be rolled back: there was no champion before" in render_monitor_page(refused)

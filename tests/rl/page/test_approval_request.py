@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from rl.figures.night import NightFigures
+from rl.figures.second_look import TakenLook
 from rl.figures.values import Gain, GuardrailFigures
 from rl.page.approval_request import approval_request
 from tests.rl.page.test_buyer_page import orders
@@ -20,6 +22,7 @@ def night_of_orders(gain: Gain | None, **given: Any) -> NightFigures:
         "gain": gain,
         "guardrails": (),
         "explanation": None,
+        "taken": None,
         "selected": SimpleNamespace(name="reorder_point-1"),
         "fullest_report": lambda _: SimpleNamespace(n_units=120),
     }
@@ -34,6 +37,15 @@ def test_orders_are_told_per_product_and_week_with_their_interval() -> None:
     assert "+5.00 to +15.0 EUR" in told.gain
     assert told.rests_on.startswith("120 products")
     assert (told.share_changed, told.changes) == (None, "how many decisions change isn't known")
+
+
+@pytest.mark.parametrize("outcome", ["promote", "reject"])
+def test_what_passed_by_a_second_look_says_so(outcome: Any) -> None:
+    """A second look that ended otherwise is the page's to tell: the version that is asked about is another."""
+    taken = TakenLook(version=4, night=date(2026, 3, 1), level=0.01, outcome=outcome, why="")
+    told = approval_request(night_of_orders(None, taken=taken)).second_look
+    assert told.startswith("a second look at version 4, which the night of 2026-03-01") == (outcome == "promote")
+    assert bool(told) == (outcome == "promote")
 
 
 def test_orders_without_a_gain_tell_which_way_won() -> None:

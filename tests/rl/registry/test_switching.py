@@ -15,6 +15,9 @@ from conf.errors import exit_code
 from conf.settings import Settings
 from rl.errors import RefusedRequest, RegistryChanged, RegistryError
 from rl.registry.approvals import approve, read_approvals, standing
+from rl.registry.decided import promote_on_word
+from rl.registry.launches import launches
+from rl.registry.moved_aliases import restore_aliases
 from rl.registry.person import Person
 from rl.registry.promotion import promote_version
 from rl.registry.store import aliases, open_store
@@ -53,17 +56,101 @@ def standing_of(home: Path) -> tuple[int | None, bool]:
 
 
 def test_a_rollback_goes_back_one_champion_at_a_time(home: Path) -> None:
-    """Each is recorded with who and why; before the first one there is nothing to go back to."""
+    """Each is recorded with who and why; before the first one the shop decided by its own rule."""
     promoted(home, 3)
     assert held(home) == {"champion": 3, "previous": 2}
     switch(home, roll_back)
     assert (held(home), standing_of(home)) == ({"champion": 2, "previous": 1}, (2, False))
     switch(home, roll_back)
     assert (held(home), standing_of(home)) == ({"champion": 1}, (1, False))
-    with pytest.raises(RegistryError, match="no champion before version 1 to go back to; `make off`"):
+    switch(home, roll_back)
+    assert (held(home), standing_of(home)) == ({}, (None, False))
+    told = [(one.version, one.replaced, one.who, one.why) for one in read_approvals(settings_at(home), MODEL)[-3:]]
+    assert told == [(2, 3, ANN.who, ANN.why), (1, 2, ANN.who, ANN.why), (None, 1, ANN.who, ANN.why)]
+
+
+def test_a_first_version_that_was_rolled_back_leaves_the_shops_own_rule(home: Path) -> None:
+    """Its launch has ended, it is not offered again, and a repeated rollback changes nothing."""
+    promoted(home, 1)
+    done = switch(home, roll_back)
+    found = standing(settings_at(home), MODEL)
+    assert found.withdrawn == done == switch(home, roll_back)
+    assert not found.allows(1)
+    (launch,) = launches(home, MODEL)
+    assert launch.end is not None
+    assert (launch.end.kind, launch.end.who, launch.end.why, launch.share) == ("rolled_back", ANN.who, ANN.why, 0)
+    assert register(home, key()).version == 1
+    assert held(home) == {}
+    with open_store(settings_at(home)) as client:
+        with pytest.raises(RegistryError, match="it was rolled back \\(ann: it shows umbrellas alone\\)"):
+            promote_version(client, MODEL, 1, source="shop", run_date=FIRST)
+        with pytest.raises(RefusedRequest, match="has no champion"):
+            turn_off(client, settings_at(home), MODEL, ANN)
+
+
+def test_after_a_first_version_the_next_one_is_first_again(home: Path) -> None:
+    """It was gated against the behavior policy, as long as there is no champion, and can be rolled back likewise."""
+    promoted(home, 1)
+    switch(home, roll_back)
+    night = FIRST + timedelta(days=1)
+    register(home, key(date=night), record(champion_in_force="behavior", horizon=night))
+    with open_store(settings_at(home)) as client:
+        done = promote_on_word(
+            client, settings_at(home), MODEL, 2, source="shop", run_date=night, people=[Person("bob", "better")]
+        )
+    assert (done.champion, done.previous, standing(settings_at(home), MODEL).withdrawn) == (2, None, None)
+    switch(home, roll_back)
+    assert held(home) == {}
+    assert [one.end is None for one in launches(home, MODEL)] == [False, False]
+
+
+def test_nothing_is_promoted_over_a_version_that_was_put_back_by_hand(home: Path) -> None:
+    """Nor is it taken for the champion; the alias comes off again."""
+    promoted(home, 1)
+    switch(home, roll_back)
+    night = FIRST + timedelta(days=1)
+    register(home, key(date=night), record(champion_in_force="behavior", horizon=night))
+    with open_store(settings_at(home)) as client:
+        client.set_registered_model_alias(MODEL, "champion", "1")
+        for version, day in ((1, FIRST), (2, night)):
+            with pytest.raises(RegistryChanged, match="version 1 was rolled back to the shop's own rule"):
+                promote_on_word(client, settings_at(home), MODEL, version, source="shop", run_date=day, people=[ANN])
+        (moved,) = restore_aliases(client, settings_at(home), MODEL)
+    assert (moved.alias, moved.found, moved.expected, held(home)) == ("champion", 1, None, {"challenger": 2})
+
+
+def test_a_killed_rollback_of_a_first_version_is_finished(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of its steps it was killed before; the first word on it stands."""
+    for n_steps in range(2):
+        own = home.parent / f"killed-{n_steps}"
+        own.mkdir()
+        (own / "mlflow.db").write_bytes((home / "mlflow.db").read_bytes())
+        promoted(own, 1)
+        step = ("set_model_version_tag", "delete_registered_model_alias")[n_steps]
+        with open_store(settings_at(own)) as client, monkeypatch.context() as patch:
+            patch.setattr(client, step, _killed)
+            with pytest.raises(KeyboardInterrupt):
+                roll_back(client, settings_at(own), MODEL, ANN)
+        assert held(own) == {"champion": 1}
+        with open_store(settings_at(own)) as client:
+            roll_back(client, settings_at(own), MODEL, Person("bob", "again"))
+            (version,) = all_versions(client, MODEL)
+        assert (held(own), "rolled_back" in version.tags) == ({}, True)
+        assert [one.who for one in read_approvals(settings_at(own), MODEL) if one.kind == "rollback"] == ["ann"]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_champion_whose_predecessor_is_gone_is_not_taken_for_a_first_one(home: Path) -> None:
+    """It replaced a version, and not the shop's own rule."""
+    promoted(home, 2)
+    with open_store(settings_at(home)) as client:
+        client.delete_model_version(MODEL, "1")
+    with pytest.raises(RefusedRequest, match="version 1, the champion before version 2 isn't there any more"):
         switch(home, roll_back)
-    last = read_approvals(settings_at(home), MODEL)[-1]
-    assert (last.kind, last.version, last.replaced, last.who, last.why) == ("rollback", 1, 2, ANN.who, ANN.why)
+    assert held(home) == {"champion": 2}
 
 
 def test_what_was_rolled_back_is_not_offered_again(home: Path) -> None:

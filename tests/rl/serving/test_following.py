@@ -71,6 +71,25 @@ def test_a_launch_by_stages_is_followed_through_growth_and_rollback(home: Path) 
     assert shared(one.look()) == (1, 1.0, None)
 
 
+def test_a_first_version_that_is_rolled_back_leaves_all_shoppers_to_the_shop(home: Path) -> None:
+    """Not to the fallback, until another is promoted; an alias that is put back by hand changes nothing."""
+    one = follower(home)
+    one.look()
+    with open_store(settings_at(home)) as client:
+        roll_back(client, settings_at(home), MODEL, ANN)
+    found = one.look()
+    assert (shared(found), found.problem, found.is_own_rule) == ((None, 0.0, None), "", True)
+    move(home, "champion", 1)
+    found = one.look()
+    assert (shared(found), "version 1 was rolled back to the shop's own rule" in found.problem) == (
+        (None, 0.0, None),
+        True,
+    )
+    move(home, "champion", None)
+    promote(home, 1)
+    assert shared(one.look()) == (2, 1.0, None)
+
+
 def test_a_launch_whose_ledger_can_not_be_read_stays_at_its_share(home: Path) -> None:
     promote(home, 1, share=0.05)
     one = follower(home)

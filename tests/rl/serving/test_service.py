@@ -20,7 +20,7 @@ from conf.specs.scenario import load_pipeline
 from rl.policy.action_rules import ActionRules
 from rl.registry.person import Person
 from rl.registry.store import open_store
-from rl.registry.switching import turn_off
+from rl.registry.switching import roll_back, turn_off
 from rl.serving import service as service_module
 from rl.serving.bodies import DecideRequest
 from rl.serving.following import Follower
@@ -149,3 +149,30 @@ def test_turning_a_first_launch_off_leaves_the_others_with_the_shop(tmp_path: Pa
             assert groups <= ({"fallback"} if is_off else {"champion", "exploration"})
     assert arms[0] == arms[1] == arms[2]
     assert {("champion", False), ("incumbent", True)} == set(arms[0])
+
+
+def test_rolling_a_first_version_back_leaves_every_shopper_to_the_shop(home: Path) -> None:
+    """From the next look on, also in a service that starts afterwards; it is ready and says so."""
+    settings, follower = settings_at(home), Follower(settings_at(home), load_pipeline(SCENARIO, SOURCE))
+    bodies = [DecideRequest(user_id=f"shopper-{n}", available_actions=("item-001", "item-002")) for n in range(20)]
+
+    def decided(service: Service) -> set[tuple[bool, int]]:
+        follower.look()
+        service.look()
+        return {(one.uses_own, len(one.choices)) for one in asyncio.run(service.decide(bodies)) if not one.is_control}
+
+    with a_service(home) as service:
+        assert decided(service) == {(False, 1)}
+        with open_store(settings) as client:
+            roll_back(client, settings, MODEL, Person("ann", "umbrellas alone"))
+        assert decided(service) == {(True, 0)}
+    with a_service(home) as service:
+        assert decided(service) == {(True, 0)}
+        found = service.readiness()
+        assert (found.is_ready, found.version, found.share, found.problems) == (True, None, 0.0, ())
+        assert service.approval_in_words().endswith("(ann: umbrellas alone)")
+        with capture_logs() as told:
+            service.tell_readiness()
+        assert told[0]["champion"].startswith("none: the shop decides by its own rule, since ")
+        promote(home, 1)
+        assert decided(service) == {(False, 1)}
