@@ -12,7 +12,11 @@ from rl.page.wording import count, interval, number, share, signed, signed_range
 
 _ALIKE = 0.05
 """Share of the budget by which what is committed may differ from it without a word."""
-_RULE_NAMES = {"nobody": "Nobody gets anything", "behavior": "The shop as it decided until now"}
+_RULE_NAMES = {
+    "nobody": "Nobody gets anything",
+    "behavior": "The shop as it decided until now",
+    "any offer to anybody": "Any offer to anybody",
+}
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ def _rule_row(rule: SpendRule) -> dict[str, str]:
 
 
 def _rule_name(rule: SpendRule) -> str:
-    return _RULE_NAMES.get(rule.name, f"{rule.name[:1].upper()}{rule.name[1:]}")
+    """Return a rule's name; an offer's key in it stays as the shop writes it."""
+    return _RULE_NAMES.get(rule.name, rule.name)
 
 
 def _sentence(spend: SpendFigures, unit: str) -> str:

@@ -122,7 +122,7 @@ def gain_at_spend(
     spends = evaluate_policies(judged, train=fitted, test=read_on, settings=own, outcome=COMMITTED)
     weeks = evaluate_policies({}, train=fitted, test=read_on, settings=own, outcome=WEEKS)
     scale = n_shoppers / weeks.sums[BEHAVIOR, estimator].value()
-    read = _Read(values, spends, estimator, scale)
+    read = _Read(values, spends, estimator, scale, _spend_bounds(judged, test, costs, n_shoppers))
     names = list(at_budget)
     gains, spent = np.array([read.gain(name) for name in names]), np.array([read.spend(name) for name in names])
     slopes = _slopes(spent, gains)
@@ -157,15 +157,22 @@ def gain_at_spend(
 
 @dataclass(frozen=True)
 class _Read:
-    """Values and influences of policies, by the week."""
+    """Values and influences of policies, by the week; and between what each policy's spend a week must lie."""
 
     values: PolicyEvaluation
     spends: PolicyEvaluation
     estimator: str
     scale: float
+    spend_bounds: Mapping[str, tuple[float, float]]
 
     def spend(self, name: str) -> float:
-        return self.scale * self.spends.sums[name, self.estimator].value()
+        """Return what a policy commits a week: estimated, and never beyond what its own choices can commit.
+
+        An estimate by weights knows what the logged actions committed, not that a policy never sends the dear ones: of
+        a cheap reminder to anybody it may be below 0 by chance.
+        """
+        estimated = self.scale * self.spends.sums[name, self.estimator].value()
+        return float(np.clip(estimated, *self.spend_bounds.get(name, (-np.inf, np.inf))))
 
     def gain(self, name: str) -> float:
         own, nobody = (self.values.sums[one, self.estimator] for one in (name, NOBODY))
@@ -197,6 +204,15 @@ class _Read:
 
     def _influence(self, of: PolicyEvaluation, name: str) -> FloatArray:
         return of.sums[name, self.estimator].influence()
+
+
+def _spend_bounds(
+    policies: Mapping[str, Policy], test: LoggedEpisodes, costs: FloatArray, n_shoppers: float
+) -> dict[str, tuple[float, float]]:
+    """Return by policy what a week would commit if all shoppers were those of whom it commits least, and most."""
+    features, mask = test.features, test.mask()
+    each = {name: policy.probabilities(features, mask) @ costs for name, policy in policies.items()}
+    return {name: (n_shoppers * float(one.min()), n_shoppers * float(one.max())) for name, one in each.items()}
 
 
 def _error(influence: FloatArray) -> float:

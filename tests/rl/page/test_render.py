@@ -532,7 +532,7 @@ def test_page_says_what_a_budget_brings() -> None:
     """Its curve, a row a budget, the rules beside it; where there is none, why; and nothing without a budget."""
     found = text_of(review(spend=spend()))
     assert "What a budget brings" in found
-    assert "Letter to anybody" in found
+    assert "letter to anybody" in found
     assert "Dashed: today's budget" in found
     parse(review(spend=spend()))
     refused = text_of(review(spend=spend(points=(), rules=(), refusal="the log holds no propensities")))

@@ -25,7 +25,7 @@ def test_rules_stand_where_they_spend_and_gain() -> None:
     chart = spend_context(spend(rules=(rule("nobody", 0, 0), rule("mail to anybody", 960, 320))), NIGHT)["spend_chart"]
     nobody, mail = chart.spots
     assert (nobody.left, nobody.top) == (0.0, chart.zero)
-    assert (nobody.name, mail.name) == ("Nobody gets anything", "Mail to anybody")
+    assert (nobody.name, mail.name) == ("Nobody gets anything", "mail to anybody")
     assert f"{mail.left:g},{mail.top:g}" in chart.line
 
 
@@ -94,7 +94,7 @@ def test_a_rule_that_hardly_anybody_followed_has_no_gain() -> None:
     refusal = "too few to tell: effectively 1.5 shoppers did as it says, of 30 needed"
     odd = rule("reminder to anybody", 35, 300).model_copy(update={"refusal": refusal})
     found = spend_context(spend(rules=(odd, rule("nobody", 0, 0))), NIGHT)
-    assert found["spend_rules"][0] == {"name": "Reminder to anybody", "spend": "35", "refusal": refusal}
+    assert found["spend_rules"][0] == {"name": "reminder to anybody", "spend": "35", "refusal": refusal}
     assert [spot.name for spot in found["spend_chart"].spots] == ["Nobody gets anything"]
 
 

@@ -140,6 +140,29 @@ def test_rules_spend_what_the_budget_allows_and_gain_less() -> None:
     assert any(name.endswith("likely buyers first") for name in beside)
 
 
+def test_what_a_rule_commits_is_what_it_can_commit() -> None:
+    """A hundredth to anybody commits 0 to 4 a week, though letters of 4 each make the weighted estimate noisy."""
+    committed = (0, 10_000, 4_000_000)
+    terms = replace(TERMS, committed=committed)
+    for seed in range(1, 9):
+        train, validation, test = (a_log(10 * seed + one, 60) for one in range(3))
+        policy = WeeklyPricing(terms, validation, 60).priced(a_policy())
+        curve = gain_at_spend(
+            policy,
+            rules(policy, train, validation),
+            train=train,
+            validation=validation,
+            test=test,
+            n_shoppers=60,
+            settings=SETTINGS,
+            estimator="dr",
+        )
+        assert isinstance(curve, GainAtSpend)
+        spends = {one.name: one.spend for one in curve.rules}
+        assert 0 <= spends["mail to anybody"] <= 60 * 0.01 + 1e-9
+        assert spends["nobody"] == 0
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Of 40 logs, five budgets each: the gain at the budget's true price; 95% intervals, four standard errors below.
 
