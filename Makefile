@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan deliver backfill lineage vacuum forget-source shopper-models accept repair migrate backup restore review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan deliver backfill lineage vacuum forget-source shopper-models accept repair migrate backup restore units review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-exploration bench-gate bench-outside bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -54,6 +54,7 @@ help:  ## this page
 #:   FORCE=1 RETRAIN=1            `make backfill` makes all of the range, and trains once afterwards (it promotes nothing)
 #:   YES=1 KEEP_DAYS=30           `make vacuum` removes; logs, copies, pins and the history of Delta tables stay so long
 #:   OUT=/backups/2026-02-01 FROM=/backups/2026-02-01  folders of `make backup` and `make restore`; FORCE=1 sets aside what is there
+#:   OUT=/etc/systemd/system BACKUPS=/var/backups/nightcart WHO=nightcart   of `make units`: where they go, where backups go, who runs them
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`
 #:   TODAY=2026-03-16 the day that `make serve` takes for today, for a simulated shop, whose days are past
@@ -165,6 +166,10 @@ reject: pipeline-environment  ## reject a version for good: it is no challenger,
 
 compare: pipeline-environment  ## two versions as one page: specs, data, values with a paired interval, where their decisions differ (A, B, SCENARIO)
 	@exec $(PIPELINE) -m rl compare --scenario "$${SCENARIO:-recommendation}" --a "$${A:?say which: make compare A=3 B=5}" --b "$${B:?say which: make compare A=3 B=5}"
+
+units: pipeline-environment  ## write systemd's units for this checkout and home, whatever their folders are called (OUT BACKUPS)
+	@exec $(PIPELINE) -m conf.systemd_units --out "$${OUT:?say where: make units OUT=/etc/systemd/system}" \
+	  --backups "$${BACKUPS:-/var/backups/nightcart}" $${WHO:+--user "$$WHO"}
 
 restore-aliases: pipeline-environment  ## put aliases that somebody moved in MLflow back to where the record of approvals says (SCENARIO)
 	@exec $(PIPELINE) -m rl restore-aliases --scenario "$${SCENARIO:-recommendation}"

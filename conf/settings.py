@@ -43,7 +43,8 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_SOURCE": "source that the DAGs run on; default simulated_shop",
     "NIGHTCART_LOGS": "file or folder the source's logs are delivered to; default: a simulated shop's own, else none",
     "NIGHTCART_PIPELINE_VENV": "virtual environment that jobs and rl run in; default .venv in the project",
-    "NIGHTCART_SPARK_MASTER": "Spark master; default local[2]",
+    "NIGHTCART_SPARK_MASTER": "Spark master, such as spark://10.0.0.5:7077; default local[2]",
+    "NIGHTCART_SPARK_OPTIONS": "file of Spark properties that count over conf/spark's, such as a cluster's memory",
     "NIGHTCART_SHUFFLE_PARTITIONS": "Spark shuffle partitions; default 4",
     "NIGHTCART_DEVICE": "cpu, cuda or auto; default auto",
     "NIGHTCART_TRAINING_MEMORY": "memory that a training may take, such as 8GiB; a larger split is learned from files; "
@@ -97,6 +98,7 @@ class Settings:
     airflow_database: str | None = None
     given_artifacts: str | None = None
     lineage: str | None = None
+    spark_options: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -135,6 +137,7 @@ class Settings:
             alerts=AlertSettings.of(given),
             airflow_database=_airflow_database(given),
             lineage=given.get("NIGHTCART_LINEAGE") or None,
+            spark_options=Path(given["NIGHTCART_SPARK_OPTIONS"]) if given.get("NIGHTCART_SPARK_OPTIONS") else None,
             given_artifacts=_uri(given.get("NIGHTCART_MLFLOW_ARTIFACTS") or ""),
         )
 
@@ -232,6 +235,9 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
     if lineage and not (lineage.startswith(("http://", "https://")) or Path(lineage).is_absolute()):
         shown = without_password(lineage)
         problems.append(f"NIGHTCART_LINEAGE: got {shown!r}, expected an absolute path or an address http://…")
+    options = given.get("NIGHTCART_SPARK_OPTIONS")
+    if options and not Path(options).is_absolute():
+        problems.append(f"NIGHTCART_SPARK_OPTIONS: got {options!r}, expected an absolute path")
     store = given.get("NIGHTCART_HISTORY_STORE")
     if store and store != _EMBEDDED and not store.startswith(_REDIS):
         problems.append(f"NIGHTCART_HISTORY_STORE: expected {_EMBEDDED} or an address that starts with redis://")

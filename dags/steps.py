@@ -21,6 +21,7 @@ from airflow.sdk.exceptions import (
 from conf.errors import FAILS_AGAIN
 from conf.java_options import java_options
 from conf.settings import PROJECT_ROOT, Settings
+from conf.spark_properties import given_properties, properties_file
 from dags.command_output import clear_message, result_of
 from dags.pipeline_command import LearningCommand, pipeline_environment, without_unset
 from dags.step_log import tell_closing, tell_opening
@@ -49,13 +50,15 @@ class SparkStep(SparkSubmitOperator):
         self.application_args = without_unset(self.application_args or [])
         tell_opening(self.application_args)
         hook = self._get_hook()
-        is_local = str(hook._connection["master"]).startswith("local")
-        self.properties_file = str(PROJECT_ROOT / "conf" / "spark" / ("local.conf" if is_local else "cluster.conf"))
+        master = str(hook._connection["master"])
+        self.properties_file = str(properties_file(master))
         if not hook._is_yarn and not hook._is_kubernetes:
             # There the driver runs in an image with paths of its own; elsewhere it runs here, in this environment.
             settings = Settings.from_environment()
-            self.env_vars = pipeline_environment(settings)
-            self.conf = {"spark.driver.extraJavaOptions": java_options(settings.pipeline_venv)}
+            # The connection decides where the job runs, not the variable that the job would read.
+            self.env_vars = pipeline_environment(settings) | {"NIGHTCART_SPARK_MASTER": master}
+            own = {"spark.driver.extraJavaOptions": java_options(settings.pipeline_venv)}
+            self.conf = given_properties(settings) | own
         try:
             super().execute(context)
         except AirflowException as error:

@@ -185,7 +185,7 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source, *, keep
     started = time.monotonic()
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")
     seconds = round(time.monotonic() - started, 3)
-    log.info("spark_started", seconds=seconds, master=settings.spark_master)
+    log.info("spark_started", seconds=seconds, master=spark.sparkContext.master)
     try:
         if given.command == "repair":
             from jobs.commands.repair import repair  # noqa: PLC0415  (ingest alone needs no transitions)

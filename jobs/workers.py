@@ -1,4 +1,4 @@
-"""The process that Spark forks its Python workers from on one machine, with all that they need loaded before the first.
+"""The process that Spark forks its Python workers from, with all that they need loaded before the first.
 
 Spark's own (`pyspark.daemon`) loads nothing: each worker then loads NumPy, pandas, PyArrow and the jobs by itself, and
 looks through all of it for garbage after every task. Here it is loaded once and kept out of these searches.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -28,6 +29,7 @@ NEEDED = (
 
 def main() -> None:
     """Load what workers need, then fork one whenever Spark asks for it."""
+    os.umask(0o077)  # what they write is its owner's alone, on a cluster's nodes as here
     sys.path[:] = without_archives(sys.path)
     for name in NEEDED:
         importlib.import_module(name)

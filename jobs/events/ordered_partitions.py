@@ -15,6 +15,7 @@ from conf.event_types import EVENT_TYPE_RANK
 from jobs.events.event_order import type_rank
 from jobs.events.shopper_files import ShopperFiles, ShopperPart, read_part
 from jobs.publishing.row_cells import sorted_places
+from jobs.spark.same_ground import ground_of, refuse_strange
 from jobs.spark.tasks import tasks_over
 
 _ROWS_A_BATCH = 65_536
@@ -60,7 +61,10 @@ def by_shopper(
     parts = shoppers.repartition(n_partitions, "user_id") if n_partitions else shoppers.repartition("user_id")
     ordered = parts.sortWithinPartitions(*_ORDER).drop(_RANK)
 
+    ground = ground_of(events.sparkSession)
+
     def of_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        refuse_strange(ground)
         read = list(batches)
         if sum(batch.num_rows for batch in read):
             yield from _batches(made_of, pa.Table.from_batches(read), arrow_schema)

@@ -19,7 +19,8 @@ from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
 from conf.java_options import CLASS_ARCHIVE, logging_option, quoted
-from jobs.spark.session import FIXED, SPARK_FOLDER, read_options
+from conf.spark_properties import properties_file, read_properties
+from jobs.spark.session import FIXED
 
 _SECONDS = 600
 
@@ -63,7 +64,7 @@ def keep(draft: Path, archive: Path) -> None:
 
 def run_and_archive(draft: Path) -> None:
     """Run the small job in a Java that writes its classes to the draft when it ends, and wait for that."""
-    options = read_options(SPARK_FOLDER / "local.conf") | FIXED
+    options = read_properties(properties_file("local")) | FIXED
     options["spark.driver.extraJavaOptions"] = f"{logging_option()} {quoted(f'-XX:ArchiveClassesAtExit={draft}')}"
     options |= {"spark.master": "local[1]", "spark.sql.shuffle.partitions": "1"}
     options["spark.executorEnv.PYTHONPATH"] = os.environ.get("PYTHONPATH", "")

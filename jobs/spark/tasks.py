@@ -9,6 +9,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from jobs.spark.same_ground import ground_of, refuse_strange
+
 Given = TypeVar("Given")
 
 _MOST_WITH_EACH_TASK = 500
@@ -50,7 +52,10 @@ def tasks_over(
         def entries() -> list[Given]:
             return own
 
+    ground = ground_of(spark)
+
     def of_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        refuse_strange(ground)
         return work(entries()[number] for batch in batches for number in batch.column(0).to_pylist())
 
     n_tasks = max(1, len(given))

@@ -29,7 +29,8 @@ options = {{name[2:]: value for name, _, value in (word.partition("=") for word 
 told = json.loads((here / "told.json").read_text())
 with (here / "calls.jsonl").open("a") as calls:
     calls.write(json.dumps({{"command": command, "options": options, "words": words[:start],
-                             "path": os.environ["PATH"], "pythonpath": os.environ["PYTHONPATH"]}}) + "\\n")
+                             "path": os.environ["PATH"], "pythonpath": os.environ["PYTHONPATH"],
+                             "spark_master": os.environ.get("NIGHTCART_SPARK_MASTER")}}) + "\\n")
 print("a line of log", file=sys.stderr, flush=True)
 print("26/01/31 03:00:00 INFO ShutdownHookManager: Shutdown hook called", file=sys.stderr, flush=True)
 key = command + ":" + options["candidate"] if command == "train" else command

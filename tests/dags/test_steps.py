@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import signal
 import threading
@@ -70,6 +71,24 @@ def test_spark_step_submits_with_the_pipelines_spark(pipeline: Path) -> None:
     assert call["path"].startswith(str(pipeline / "bin"))
     assert call["pythonpath"] == str(PROJECT_ROOT)
     assert "logs" not in call["options"], "an option without value was handed on"
+
+
+def test_the_connection_decides_where_a_spark_step_runs(pipeline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a cluster with its own properties, and the job is told so, which would else start a session on this machine.
+
+    Options of the deployment reach the driver's Java, which starts before the job reads them.
+    """
+    own = pipeline.parent / "own.conf"
+    own.write_text("spark.driver.memory 6g\n")
+    monkeypatch.setenv("NIGHTCART_SPARK_OPTIONS", str(own))
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps({"conn_type": "spark", "host": "spark://shop:7077"}))
+    SparkStep(task_id="ingest", arguments=["ingest", *WHERE]).execute({})
+    call = calls(pipeline)[0]
+    options = dict(zip(call["words"][0::2], call["words"][1::2], strict=False))
+    assert options["--master"] == "spark://shop:7077"
+    assert options["--properties-file"] == str(PROJECT_ROOT / "conf" / "spark" / "cluster.conf")
+    assert "spark.driver.memory=6g" in call["words"]
+    assert call["spark_master"] == "spark://shop:7077"
 
 
 def test_spark_step_fails_in_the_commands_words(pipeline: Path) -> None:

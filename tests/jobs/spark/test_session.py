@@ -12,9 +12,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf import java_options as java
+from conf.errors import SettingError
 from conf.settings import Settings
+from conf.spark_properties import read_properties
 from jobs.spark import session as spark_session
-from jobs.spark.session import read_options, spark_options
+from jobs.spark.session import spark_options
 
 
 def test_session_is_utc_strict_and_uses_this_interpreter(spark: SparkSession) -> None:
@@ -27,15 +29,49 @@ def test_session_is_utc_strict_and_uses_this_interpreter(spark: SparkSession) ->
 
 
 def test_options_come_from_the_file_and_the_settings(tmp_path: Path) -> None:
-    """Comments and blank lines are passed over; on a cluster, the local file's options don't apply."""
-    (tmp_path / "x.conf").write_text("# a comment\n\nspark.a   1\nspark.b   two words\n")
-    assert read_options(tmp_path / "x.conf") == {"spark.a": "1", "spark.b": "two words"}
+    """Comments and blank lines are passed over; a cluster has a file of its own."""
+    (tmp_path / "x.conf").write_text("# a comment\n\nspark.a   1\nspark.b   two words\nspark.c\n")
+    assert read_properties(tmp_path / "x.conf") == {"spark.a": "1", "spark.b": "two words", "spark.c": ""}
     here = {"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_SHUFFLE_PARTITIONS": "7"}
     local = spark_options(Settings.from_environment(here))
     assert (local["spark.sql.shuffle.partitions"], local["spark.driver.memory"]) == ("7", "3g")
     cluster = spark_options(Settings.from_environment(here | {"NIGHTCART_SPARK_MASTER": "spark://shop:7077"}))
-    assert "spark.driver.memory" not in cluster
+    assert "spark.driver.host" not in cluster, "nodes could not reach the driver"
+    assert (cluster["spark.driver.memory"], cluster["spark.executor.memory"]) == ("4g", "8g")
     assert cluster["spark.sql.session.timeZone"] == "UTC"
+
+
+def test_a_deployments_own_options_count_over_the_projects_and_not_over_what_is_fixed(tmp_path: Path) -> None:
+    """Memory is theirs; a time zone or a master of theirs would count silently, so it is refused by name."""
+    own = tmp_path / "own.conf"
+    here = {"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_SPARK_OPTIONS": str(own)}
+    own.write_text("spark.driver.memory 1g\nspark.cores.max 2\n")
+    options = spark_options(Settings.from_environment(here))
+    assert (options["spark.driver.memory"], options["spark.cores.max"]) == ("1g", "2")
+    own.write_text("spark.master local[8]\nspark.sql.session.timeZone CET\nspark.cores.max 2\n")
+    with pytest.raises(SettingError, match=r"sets spark\.master, spark\.sql\.session\.timeZone, which the project"):
+        spark_options(Settings.from_environment(here))
+    own.unlink()
+    with pytest.raises(SettingError, match=r"own\.conf can't be read: No such file"):
+        spark_options(Settings.from_environment(here))
+
+
+def test_a_cluster_that_spark_submit_names_counts_over_the_setting(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The session would otherwise run on this machine, whatever the connection says."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_SPARK_MASTER": "local[3]"})
+    properties = spark.sparkContext._jvm.System
+    before = properties.getProperty("spark.master")
+    try:
+        properties.setProperty("spark.master", "spark://shop:7077")
+        assert spark_session._master(settings) == "local[3]", "nothing was submitted"
+        monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+        assert spark_session._master(settings) == "spark://shop:7077"
+        properties.setProperty("spark.master", "local[*]")
+        assert spark_session._master(settings) == "local[3]"
+    finally:
+        properties.setProperty("spark.master", before) if before else properties.clearProperty("spark.master")
 
 
 def test_java_options_survive_a_folder_with_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +85,7 @@ def test_java_options_survive_a_folder_with_a_space(monkeypatch: pytest.MonkeyPa
 def test_what_spark_writes_on_this_machine_lies_in_the_home_and_is_private(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Shuffle files and temporary files of Java and of workers hold raw ids; a cluster's nodes have their own."""
+    """Shuffle files and temporary files of Java and of workers hold raw ids; so do those of a cluster's driver."""
     monkeypatch.setenv("TMPDIR", "/tmp")
     monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
     here = {"NIGHTCART_HOME": str(tmp_path / 'sp "ace')}
@@ -59,7 +95,9 @@ def test_what_spark_writes_on_this_machine_lies_in_the_home_and_is_private(
     assert os.environ["TMPDIR"] == str(folder / "tmp")
     assert '"-Djava.io.tmpdir=' in options["spark.driver.extraJavaOptions"]
     cluster = Settings.from_environment(here | {"NIGHTCART_SPARK_MASTER": "spark://shop:7077"})
-    assert spark_session.private_folders(cluster) == {}
+    of_driver = spark_session.private_folders(cluster)
+    assert Path(of_driver["spark.local.dir"]).parent == folder.parent
+    assert (Path(of_driver["spark.local.dir"]) / "code.zip").is_file()
     assert spark_options(cluster)["spark.hadoop.fs.permissions.umask-mode"] == "077"
 
 
