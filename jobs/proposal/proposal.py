@@ -11,20 +11,20 @@ from typing import Any
 
 import yaml
 
+from conf.file_dates import date_in
 from conf.specs.source import Source
 from conf.specs.strict_yaml import parse_model
 from jobs.errors import DeliveryError
 from jobs.parsing.time_reading import TimeReader
 from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
+from jobs.proposal.file_days import day_patterns
 from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
 from jobs.proposal.file_looks import FileLook, joined, look_at
 from jobs.proposal.session_hours import day_of, hours_past, times_of_sessions
 from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
 from jobs.proposal.time_guesses import is_local
 
-_DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
-_ANY_DATE = r"(\d{4}-\d{2}-\d{2}|(?<!\d)\d{8}(?!\d))"
 _DECIDING = ("impression", "view", "purchase", "cart", "click")
 
 
@@ -200,16 +200,15 @@ def _feed_lines(guess: FeedGuess, group: FileGroup) -> list[str]:
         share = min(0.95, round(guess.missing_share + 0.3, 1))
         lines.append(f"max_rejected_share: {share}  # {guess.missing_share:.0%} of the lines name no shopper")
     lines += [f"# unsure: {doubt}" for doubt in [*group.doubts(), *guess.doubts]]
+    lines += [f"# asked: {question}" for question in guess.questions]
     return [*lines, "events:", *[f"  {field}: {_flow(mapping)}" for field, mapping in guess.events.items()]]
 
 
 def _delivery(guess: FeedGuess, group: FileGroup) -> dict[str, Any]:
     files = group.files
-    for words, expression in _DATES:
-        dated = re.search(words, files[0][1])
-        if dated is not None and expression.fullmatch(dated.group(1)) and _fits(guess, files[0], dated.group(1)):
-            is_everywhere = all(re.search(words, name) for name in group.strays)
-            pattern = words if is_everywhere else _ANY_DATE
+    looked_at = [files[place] for place in sorted({0, len(files) // 2, len(files) - 1})]
+    for pattern in day_patterns([name for _, name in files]):
+        if all(_fits(guess, file, date_in(file[1], pattern)) for file in looked_at):
             return {"layout": "dated_files", "date_pattern": pattern, "files": group.patterns}
     return {"layout": "by_event_date", "files": group.patterns}
 
@@ -227,14 +226,10 @@ def _hours_lines(guess: FeedGuess, group: FileGroup, delivery: Mapping[str, Any]
     ]
 
 
-def _fits(guess: FeedGuess, file: tuple[Path, str], text: str) -> bool:
+def _fits(guess: FeedGuess, file: tuple[Path, str], day: date | None) -> bool:
     """Return whether the file's events happened on the day its name says, or the day before; sessions began then."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return False
     days = [day_of(times[0]) for times in _sessions(guess, file)]
-    return bool(days) and sum((day - one).days in (0, 1) for one in days) >= 0.95 * len(days)
+    return day is not None and bool(days) and sum((day - one).days in (0, 1) for one in days) >= 0.95 * len(days)
 
 
 def _sessions(guess: FeedGuess, file: tuple[Path, str]) -> list[list[int]]:
