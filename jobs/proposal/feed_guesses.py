@@ -677,6 +677,9 @@ def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         guess.doubts.append(f"price: {column} is read as the sum of all pieces, and so as the amount too")
     if quantity is not None and any(one.startswith("-") for one in _given(columns.get(quantity.get("column", ""), []))):
         quantity |= {"absolute": True}
+        if "divided_by" in price:  # a sum without a sign, divided by pieces with one
+            price.pop("at_least", None)
+            price["absolute"] = True
     refunded = next((name for name in columns if re.fullmatch(r"refunded?[ _]?amount", name.lower())), None)
     if refunded is not None:
         own = {"price": {"column": refunded, "above": 0}, "quantity": {"constant": 1}, "without": ["item_id"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,8 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
         )
     unread = [pattern for pattern, guess in guesses.items() if guess is None and pattern not in sides]
     text = _text(name or _name_of(paths[0]), found, {pattern: groups[pattern] for pattern in found}, unread)
-    of_sides = [line for _, lines in sides.values() for line in lines]
+    first = _first_delivery(found, groups)
+    of_sides = [line for name, (_, lines) in sides.items() for line in _with_delivered(lines, groups[name], first)]
     if not any(line.startswith("currency:") for line in of_sides):
         of_sides += currency_lines(list(found.values()))
     text += "".join(f"{line}\n" for line in of_sides)
@@ -80,6 +81,17 @@ def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None
     return found
 
 
+def _first_delivery(found: Mapping[str, FeedGuess], groups: Mapping[str, FileGroup]) -> date | None:
+    """Return the first day that a file of the feeds names; None where the lines of one say theirs."""
+    days = []
+    for pattern, guess in found.items():
+        delivery = _delivery(guess, groups[pattern])
+        if delivery["layout"] != "dated_files":
+            return None
+        days += [date_in(name, delivery["date_pattern"]) for _, name in groups[pattern].files]
+    return min((day for day in days if day is not None), default=None)
+
+
 def _rates_lines(pattern: str, currency: str | None) -> list[str]:
     files = f"currencies: {_flow({'files': [pattern]})}"
     if currency is None:
@@ -90,6 +102,15 @@ def _rates_lines(pattern: str, currency: str | None) -> list[str]:
 def _items_lines(pattern: str, table: dict[str, Any], look: FileLook) -> list[str]:
     why = "read as a table of items, not as a log: it names items, and neither a shopper nor an event"
     return _side_lines("items", pattern, table, look, why)
+
+
+def _with_delivered(lines: list[str], group: FileGroup, first: date | None) -> list[str]:
+    """Return a table's lines with the day from which it counts, where feeds' files name their days and it doesn't."""
+    has_day = any(next(day_patterns([name]), None) for _, name in group.files)
+    if lines[-1].startswith(("#", "currencies:")) or first is None or has_day:
+        return lines
+    why = "the day before the first delivery: no path says when the table came"
+    return [*lines, f"  delivered: {first - timedelta(days=1)}  # unsure: {why}"]
 
 
 def _consent_lines(pattern: str, table: dict[str, Any], why: str, look: FileLook) -> list[str]:
