@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path, PurePosixPath
 from statistics import median
 
+from conf.file_dates import date_in
 from conf.paths import Lake, path_date
 from conf.publication import read_pointer, read_pointers
 from conf.specs.arrival import Arrival
@@ -129,11 +129,8 @@ def _patterns(source: Source) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _date_of(source: Source, name: str) -> date | None:
     """Return the date in a delivered file's path, by the pattern of any feed."""
     for pattern in {feed.delivery.date_pattern for feed in source.feeds_alone().values()}:
-        for found in re.finditer(pattern, name):
-            try:
-                return date.fromisoformat(found.group(1))
-            except ValueError:
-                continue
+        if (found := date_in(name, pattern)) is not None:
+            return found
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from conf.event_types import EventType
+from conf.file_dates import refuse_pattern
 from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel, suggest
 
@@ -195,15 +196,24 @@ class Delivery(StrictModel):
     )
     date_pattern: str = Field(
         default=r"(\d{4}-\d{2}-\d{2})",
-        description="Gives the regular expression that finds the date in a file's relative path, as an ISO date in "
-        "its one group.",
-        examples=[r"day=(\d{4}-\d{2}-\d{2})/"],
+        description="Gives the regular expression that finds the day in a file's path below `LOGS`. What stands in "
+        "round brackets is the date. As `2026-06-01` or `20260601`, one pair of brackets holds it: `_(\\d{8})_` for "
+        "`export_20260601_web.csv.gz`. In any other form, three pairs with names hold its parts: "
+        "`(?P<year>\\d{4})/(?P<month>\\d{2})/(?P<day>\\d{2})/` for `2026/06/01/x.json`, "
+        "`(?P<day>\\d{1,2})[.](?P<month>\\d{1,2})[.](?P<year>\\d{4})` for `1.6.2026.csv`.",
+        examples=[r"_(\d{8})_"],
     )
     files: tuple[str, ...] = Field(
         default=("**/*",),
         description="Lists patterns of the relative paths of files that hold events.",
         examples=[["**/events*.jsonl", "**/events*.jsonl.gz"]],
     )
+
+    @field_validator("date_pattern")
+    @classmethod
+    def _date_can_be_found(cls, pattern: str) -> str:
+        refuse_pattern(pattern)
+        return pattern
 
 
 class SessionSpec(StrictModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from conf.errors import NightcartError
+from conf.file_dates import date_in
 from conf.paths import Lake, simulated_shop
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline, scenario_names, scenarios_for
@@ -95,7 +95,7 @@ def last_logged_day(shop: Path) -> date:
     Raises:
         RequestError: it delivered none.
     """
-    days = [day for path in (shop / "logs").iterdir() if (day := _day_in(path.name, r"(\d{4}-\d{2}-\d{2})"))]
+    days = [day for path in (shop / "logs").iterdir() if (day := date_in(path.name, r"(\d{4}-\d{2}-\d{2})"))]
     if not days:
         raise RequestError(f"{shop / 'logs'}: no day's logs; remove {shop} and run `make nightly` again")
     return max(days)
@@ -134,7 +134,7 @@ def _of_simulated_shop(scenario: str, source: str, day: date | None, shop: Path)
 
 def _of_landed_deliveries(scenario: str, source: str, day: date | None, lake: Lake) -> NightlyRequest:
     pointers = Lake.pointer(lake.table("raw"), "").parent.glob("*.json")
-    landed = [found for path in pointers if (found := _day_in(path.name, r"delivery_date=(\d{4}-\d{2}-\d{2})"))]
+    landed = [found for path in pointers if (found := date_in(path.name, r"delivery_date=(\d{4}-\d{2}-\d{2})"))]
     if not landed:
         raise RequestError(
             f"nothing of SOURCE={source} is landed in {lake.folder}; say where its logs are, such as LOGS=path/to/logs"
@@ -150,16 +150,8 @@ def _last_delivery(logs: Path, source: Source) -> date | None:
     feeds = [feed.delivery for feed in source.feeds_alone().values() if feed.delivery.layout == "dated_files"]
     root = logs.parent if logs.is_file() else logs
     files = [logs] if logs.is_file() else [path for path in logs.rglob("*") if path.is_file()]
-    days = [_day_in(path.relative_to(root).as_posix(), feed.date_pattern) for path in files for feed in feeds]
+    days = [date_in(path.relative_to(root).as_posix(), feed.date_pattern) for path in files for feed in feeds]
     return max((day for day in days if day), default=source.window.last if source.window is not None else None)
-
-
-def _day_in(text: str, pattern: str) -> date | None:
-    found = re.search(pattern, text)
-    try:
-        return date.fromisoformat(found.group(1)) if found else None
-    except ValueError:
-        return None
 
 
 def _known(parameter: str, name: str, known: list[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from conf.closed_output import end_with_the_reader
@@ -18,6 +19,7 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.source import load_source
 from jobs.commands.id_outlook import named_ids
 from jobs.commands.item_outlook import told_events, told_line
+from jobs.commands.next_steps import next_line, override_for, override_lines
 from jobs.commands.side_check import check_side_tables, consent_line
 from jobs.commands.source_check import N_LINES, check_source, report_lines
 from jobs.commands.source_outlook import outlook_result
@@ -46,17 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = told_events(events, pipeline, given.logs)
         of_items = [line] if (line := told_line(told)) else []
         ids = named_ids(checks, source, given.logs)
+        found = [*[check.problem() for check in checks], *[side.problem() for side in sides]]
+        problems = [problem for problem in found if problem]
         lines = [*report_lines(checks, unread, source, pipeline, [*of_sides, *of_items, *ids.lines()], told), *misfit]
-        print("\n".join(lines), file=sys.stderr, flush=True)
+        scenario = given.scenario or _USUAL_SCENARIO
+        if misfit and (override := override_for(scenario, source)) is not None:
+            lines += override_lines(scenario, source, override)
+        days = [day for check in checks for day in check.days]
+        last = date(1970, 1, 1) + timedelta(days=max(days)) if days else None
+        is_right, is_fit = not problems, pipeline is not None
+        following = next_line(source, given.logs, is_right=is_right, is_fit=is_fit, scenario=scenario, last=last)
+        print("\n".join([*lines, *([following] if is_right else [])]), file=sys.stderr, flush=True)
         result = {"source": given.source, "feeds": {check.name: check.result() for check in checks}}
         # Of the usual scenario, which nobody asked for: the lines are right, and a night would be refused all the same.
         result |= {"misfits": misfit} if misfit else {}
         result |= {"side_tables": {side.name: side.result() for side in sides}} if sides else {}
         outlook = outlook_result(told, source, pipeline, is_all=all(check.is_all for check in checks))
         print(to_json(result | {"outlook": outlook, "ids": ids.result(), "unread_files": unread}), flush=True)
-        found = [*[check.problem() for check in checks], *[side.problem() for side in sides]]
-        if problems := [problem for problem in found if problem]:
-            raise UnlikelyDelivery("a delivery like these lines would not be published:\n" + "\n".join(problems))
+        if problems:
+            told_problems = "a delivery like these lines would not be published:\n" + "\n".join(problems)
+            raise UnlikelyDelivery(f"{told_problems}\n{following}")
     except NightcartError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return exit_code(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hmac
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.file_dates import date_in
 from conf.specs.delivery import CsvFormat
 from conf.specs.file_patterns import matches
 from conf.specs.json_paths import is_path, read_path
@@ -104,7 +104,8 @@ def _refuse_undated(source: Source, logs: Path, found: Sequence[DeliveredFile]) 
         pattern = feed_of(source, of_events[0]).delivery.date_pattern
         problems.append(
             f"{len(of_events)} file(s) without a delivery date in their path ({', '.join(of_events[:3])}); "
-            f"expected a match of {pattern} such as 2026-01-31"
+            f"expected a match of date_pattern, {pattern}, such as 2026-01-31; how to write it for other names: "
+            "docs/sources.md, The day of a file"
         )
     days = [file.delivery_date for file in found if file.delivery_date is not None]
     before = str(min(days) - timedelta(days=1)) if days else "2026-01-31"
@@ -326,19 +327,10 @@ def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
 def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:
     feeds = [feed_of(source, name)] if kind == "events" else list(source.feeds_alone().values())
     pattern = next((feed.delivery.date_pattern for feed in feeds if not is_split(feed)), None)
-    day = _date_in(name, pattern) if pattern is not None else None
+    day = date_in(name, pattern) if pattern is not None else None
     if day is None and kind != "events":
         day = getattr(source, kind).delivered
     return DeliveredFile(path, name, kind, day)
-
-
-def _date_in(name: str, pattern: str) -> date | None:
-    for found in re.finditer(pattern, name):
-        try:
-            return date.fromisoformat(found.group(1))
-        except ValueError:
-            continue
-    return None
 
 
 def _keyed_hash(path: Path, key: bytes) -> str:

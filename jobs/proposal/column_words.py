@@ -28,7 +28,7 @@ MONEY_WORDS = ("price", "cost", "discount")
 
 # What stands behind or before a name and says that the column holds a number or key of it.
 _NUMBER = r"(_?(id|nr|no|nummer|num(ero|ber)?|code|key|kod))?"
-_KEY_OF = r"((id|code|codice|codigo|n|no|nr|num|numero|ref|reference)_?(de_?|d_?|du_?|del_?|della_?)?)?"
+_KEY_OF = r"((id|code|cod|codice|codigo|n|no|nr|num|numero|ref|reference)_?(de_?|d_?|du_?|del_?|della_?)?)?"
 
 # As patterns, best first; the end of a path counts. Names are matched as they stand and with a plain alphabet.
 FIELD_WORDS: dict[str, tuple[str, ...]] = {
@@ -48,6 +48,16 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
             f"{_KEY_OF}(client|cliente|clienti|acheteur|utilisateur|usuario|comprador|utente|acquirente|klienta?)",
             f"(cliente?|klant(en)?|gebruiker|klient|kund|kunde|kupujacy){_NUMBER}",
         ),
+        # Magento, WooCommerce, Shopify, Shopware and SAP (KUNNR, KUNAG), tills and loyalty cards.
+        f"cust{_NUMBER}|(customer|cust|buyer)_?(ref|uuid|hash|key|e?mail|user)|_?customer_user(_id)?|kunnr|kunag|kunwe",
+        f"(buyer|account|mitglied(s)?|kundenkarten?|membre|adherent|socio){_NUMBER}",
+        "(profile|person|contact|subscriber)_?(id|nr|no|key|number)",
+        "(sold|bill|ship)_?to(_?party)?|(billing|order)_?e?mail|loyalty_?(card_?)?(id|no|nr|number)|card_?(id|no|nr|number)",
+        f"{_KEY_OF}(acheteuse|internaute|visiteur|membre|adherent|compte|visitante|socio|cuenta|visitatore|utilizador|besucher)",
+        # Browsers come after people: GA, Adobe, Matomo, Snowplow, Mixpanel, Amplitude.
+        "full_?visitor_?id|visitors?|visitor_?(hash|key|uuid)|(post_?)?(visid|visid_?high|mcvisid)|ecid|id_?visitor",
+        "(domain|network)_?user_?id|user_?fingerprint|distinct_?id|amplitude_?id|anon(ymous)?_?(user_?)?id",
+        "c_?id|_?ga(_?(client|user)?_?id)?|cookies?(_?(hash|key|uuid|value))?|browser_?id|device_?id|idfa|gaid|fingerprint",
     ),
     "item_id": (
         *("item_?id", "product_?id", "item", "(lineitem )?sku", "stock_?code", "article_?id", "asin", "movie_?id"),
@@ -61,6 +71,12 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         ),
         f"{_KEY_OF}(produit|article|producto|articulo|prodotto|articolo|produto|artigo|produktu|towaru?)",
         f"(vare|towar|indeks){_NUMBER}",
+        # SAP (MATNR), Shopware, Magento, WooCommerce, GA's productSKU; variants last, since a product is known by more.
+        f"prod(uct|ukt|uit)?_?(ref(erence|erenz)?|sku|handle|slug|key|num)|prod{_NUMBER}|matnr|_?product_?id|p_?id",
+        "(artikel|article|item|art|produkt|waren)_?(ref(erence|erenz)?|kennung|kenn(zahl|nr)|order_?number|bestell_?(nr|nummer))",
+        f"(ware|waren|sach|material|gtin|ean)_?(nr|nummer|code|13|8)|bar_?code|code_?barres?|strichcode|{_KEY_OF}sku",
+        "(cod|codigo|ref|num|no)_?(articulo|articolo|artigo|producto|prodotto|produto|article|produit|prod|art)|referencia",
+        "(product_?)?variant_?(id|sku|code)|_?variation_?id|(merchant|item|article)_?sku|reference|referenz",
     ),
     "category_id": (
         "category_?id",
@@ -77,6 +93,9 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         f"(abteilung|sparte|rubrik|kategorie|kategori|kategoria|varegruppe){_NUMBER}",
         "(product|artikel)_?(groep|categorie)",
         f"{_KEY_OF}(categorie|rayon|famille|gamme|categoria|familia|seccion|reparto|famiglia|afdeling)",
+        # SAP (MATKL), Shopify's product type, tills.
+        "matkl|wgr?|waren_?gr(p)?|warengruppen?_?nr|product_?type|dept(_?(id|no|name))?|department_?(id|name)",
+        "cat(egory)?_?(id|name|path|slug|code)?|rubrique|sous_?famille|subcategory(_?id)?|sub_?cat",
     ),
     "price": (
         "(lineitem |unit_?|item_?)?price",
@@ -95,22 +114,27 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         "betrag_?(brutto|netto)|umsatz(_?(brutto|netto))?|(line|item)_?(value|sum)|(total|net|gross)_?(price|amount)|sales",
         "montant_?(ttc|ht|total)|chiffre_?d_?affaires|importe?|importo|monto|fatturato|bedrag|omzet|kwota|belob|beloeb|belopp",
         "(amount_?|line_?|total_?)?paid(_?amount)?|bezahlt",
+        # Magento's row totals, WooCommerce, SAP (NETPR a piece, NETWR a position), short forms of tills.
+        "(base_?)?row_?total(_?incl_?tax)?|_?line_?(sub)?total|product_(net|gross)_revenue|netpr|netwr|kzwi1|amt|pu|pvp|vkp",
     ),
     "cost": (
         *("cost", "unit_?cost", "cost_?price", "ek", "einkaufspreis"),
         "ek_?preis|(stueck|selbst|waren|material)?kosten|wareneinsatz|purchase_?price|cogs",
         "cout(_?unitaire)?(_?d_?achat)?|prix_?(d_?achat|de_?revient)|coste|costo(_?unitario)?|custo",
         "(inkoop|kost)prijs|koszt|cena_?zakupu|inkopspris|kostpris",
+        "(base_?)?cost_?(amount|eur)|ekp|wavwr|prix_?achat|pa|precio_?(de_?)?(coste|compra)|prezzo_?(di_?)?acquisto",
     ),
     "quantity": (
         *("(lineitem )?quantity", "qty", "pieces", "n_items", "menge", "anzahl", "quantite"),
         "(order|ordered|sold)_?(quantity|qty)|units?(_?sold)?|pcs",
         "stueck(zahl)?|stk|(bestell|verkaufs|absatz|liefer)menge|anzahl_?(stueck|artikel)|absatz",
         "qte|cantidad|quantita|quantidade|unidades|aantal|ilosc|antal",
+        "qty_?(ordered|invoiced|shipped)|product_?qty|_?qty|kwmeng|fkimg|anz|mng|cant|uds|nb_?(articles|produits|pieces)|unites",
     ),
     "currency": (
         *("currency", "currency_?code", "waehrung", "devise"),
         "waehrungs(code|kuerzel|schluessel)|monnaie|moneda|divisa|valuta|moeda|waluta",
+        "(order|base|presentment|_?order)_?currency(_?code)?|waers|waerk|waehr|whg|ccy|curr",
     ),
     "position": ("position", "rank", "slot", "item_?list_?index"),
     "propensity": ("propensity(_?score)?", "pscore"),
@@ -123,6 +147,8 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         f"(auftrags?|rechnungs?|belegs?|bons?|kassenbon|vorgangs?){_NUMBER}|best_?(nr|nummer)",
         f"{_KEY_OF}(commande|facture|ticket|pedido|factura|ordine|fattura|scontrino|encomenda|zamowienia)",
         f"(order|bestel(ling)?|factuur|bon|ordre|faktura|zamowienie|paragon){_NUMBER}",
+        # Magento (increment_id), SAP (VBELN, BELNR), tills.
+        f"increment_?id|vbeln|aubel|belnr|order_?(name|ref|key|reference)|(beleg|bon|ticket|trans(action|aktion(s)?)?){_NUMBER}",
     ),
     "discount": (
         "(line|item|lineitem)[_ ]?discount",
@@ -136,9 +162,9 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
 
 _VISIT = re.compile(
     r"(.+_)?(s_?id|sess(ion)?|visita?|visite|sitzung|besuch|sesion|sessione|sessao|sessie|bezoek|sesja|wizyta)s?"
-    r"(_?(id|key|hash|uuid|token|nr|no|num|number))?"
+    r"(s?_?(id|key|hash|uuid|token|nr|no|num|number|ref|code|kennung|nummer))?|(php|jsession|ga_?session)_?(sess)?_?id"
 )
-_OF_A_PIECE = re.compile(r"price|preis|prix|precio|prezzo|preco|prijs|cena|pris$|^vk$")
+_OF_A_PIECE = re.compile(r"price|preis|prix|precio|prezzo|preco|prijs|cena|pris$|^(vk|vkp|pu|pvp|netpr)$")
 _OF_ALL = re.compile(r"gesamt|total|zeilen|positions|rechnungs|umsatz|waren(preis|wert)")
 
 
@@ -149,6 +175,8 @@ def field_rank(field: str, column: str) -> int | None:
     (1, 0, None)
     >>> field_rank("user_id", "visitor.id"), field_rank("item_id", "order.products[].id"), field_rank("item_id", "id")
     (1, 1, None)
+    >>> field_rank("item_id", "PROD_REF") == field_rank("item_id", "prodref"), field_rank("user_id", "device")
+    (True, None)
     >>> field_rank("price", "Betrag (EUR)"), field_rank("category_id", "Catégorie"), field_rank("item_id", "Art")
     (7, 7, None)
     >>> field_rank("price", "unitPriceCents"), field_rank("price", "lines[].price.amount"), field_rank("item_id", "ct")

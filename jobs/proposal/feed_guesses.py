@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_in_minor_unit
 from jobs.proposal.event_words import FLAG_WORDS, event_type_of, meant_word
 from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.nested_lines import NestedLines
-from jobs.proposal.time_guesses import guess_time
+from jobs.proposal.time_guesses import TimeGuess, guess_time
 
 _OPTIONAL = (
     "event_id",
@@ -41,19 +41,27 @@ _ORIGINAL = re.compile(
 )
 _LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
 _OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "k.A.", "k. A.", "-", "undefined")
+_DOTTED_IDS = (
+    re.compile(r"\d+\.0"),
+    re.compile(r"(GA\d\.\d\.)?\d{3,}\.\d{4,}"),
+    re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
+)
+_OF_ITEMS = ("item_id", "category_id", "slate_id")
 _MOST_WORDS = 60
 _LEAST_AMOUNTS = 5
 _NAMES_A_LINE = 15
+_MOST_SHORT = 2
 
 
 @dataclass
 class FeedGuess:
-    """A feed's mapping (`events`), keys that its csv gets in addition, and doubts by field or column."""
+    """A feed's mapping (`events`), keys that its csv gets in addition, doubts by field or column, and questions."""
 
     look: FileLook
     events: dict[str, Any] = field(default_factory=dict)
     form: dict[str, Any] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
     null_words: list[str] = field(default_factory=list)
     missing_share: float = 0.0
 
@@ -69,7 +77,7 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     """Return what the file's columns seem to be; None where nothing says that its lines are events."""
     guess = FeedGuess(look, form=dict(look.form or {}), doubts=list(look.doubts))
     columns = {name: values for name, values in look.columns.items() if _filled(values) > 0.02}
-    time = _time_of(look.nested, columns)
+    time = _time_of(look, columns)
     arm = next((name for name in columns if _ARMS.fullmatch(name)), None)
     if time is None and arm is None:
         return None
@@ -89,6 +97,7 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     _put_nulls(guess)
     mapped = {text.removesuffix("[]") for text in _texts_below(guess.events)}
     unmapped = [name for name in look.columns if name and name not in mapped and name.removesuffix("[]") not in mapped]
+    unmapped = [_with_looks(name, look.columns[name]) for name in unmapped]
     guess.doubts += [
         f"mapped to nothing: {', '.join(unmapped[first : first + _NAMES_A_LINE])}"
         for first in range(0, len(unmapped), _NAMES_A_LINE)
@@ -101,19 +110,35 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     return guess
 
 
-def _time_of(nested: NestedLines | None, columns: Mapping[str, Values]) -> tuple[dict[str, Any], list[str]] | None:
+def _with_looks(name: str, values: Values) -> str:
+    """Return a column's name; of one of a letter or two also what its values look like, since the name says nothing."""
+    given = _given(values)
+    if len(name.rpartition(".")[2]) > _MOST_SHORT or not given:
+        return name
+    if _are_numbers(values) or _have_commas(values):
+        what = "numbers with decimals" if any("." in one or "," in one for one in given) else "whole numbers"
+    elif _is_id(values):
+        what = "ids"
+    else:
+        what = f"{len(set(given))} words" if _is_of_words(values) else "texts"
+    return f"{name} ({what})"
+
+
+def _time_of(look: FileLook, columns: Mapping[str, Values]) -> TimeGuess | None:
     """Return the mapping of the event time: of a list's elements their own, or what has passed since the record's."""
+    nested, days = look.nested, look.file_days
     if nested is None:
-        return guess_time(columns)
+        return guess_time(columns, days)
     below = f"{nested.path}."
     if not nested.is_passed:
-        return guess_time({name: values for name, values in columns.items() if name.startswith(below)})
-    start = guess_time({name: values for name, values in columns.items() if not name.startswith(below)})
+        return guess_time({name: values for name, values in columns.items() if name.startswith(below)}, days)
+    start = guess_time({name: values for name, values in columns.items() if not name.startswith(below)}, days)
     if start is None:
         return None
     unit = "milliseconds" if nested.is_in_milliseconds else "seconds"
     doubt = f"{nested.column}: read as {unit} since the record's time"
-    return start[0] | {"offset": {"column": nested.column, "unit": unit}}, [*start[1], doubt]
+    mapping = start.mapping | {"offset": {"column": nested.column, "unit": unit}}
+    return TimeGuess(mapping, [*start.doubts, doubt], start.questions)
 
 
 def _without_sessions(guess: FeedGuess, nested: NestedLines, columns: dict[str, Values]) -> dict[str, Values]:
@@ -136,13 +161,14 @@ def _given(values: Values) -> list[str]:
     return [one for one in values if one is not None]
 
 
-def _put_time(guess: FeedGuess, time: tuple[dict[str, Any], list[str]] | None) -> None:
+def _put_time(guess: FeedGuess, time: TimeGuess | None) -> None:
     if time is None:
         guess.events["event_time"] = {"constant": "2020-01-01T00:00:00", "unit": "iso"}
         guess.doubts.append("event_time: no column holds a time; all lines get this one")
         return
-    guess.events["event_time"], doubts = time
-    guess.doubts += doubts
+    guess.events["event_time"] = time.mapping
+    guess.doubts += time.doubts
+    guess.questions += time.questions
 
 
 def _put_labelled_list(guess: FeedGuess, columns: Mapping[str, Values]) -> bool:
@@ -326,10 +352,27 @@ def _put_ids(guess: FeedGuess, columns: Mapping[str, Values], arm: str | None) -
         guess.events["item_id"] = guess.events["action"] = {"column": arm, "required": True}
         guess.doubts.append(f"{arm}: read as what was decided; propensity: give it by a map, if the shares are known")
     else:
-        ids = [name for name, values in columns.items() if name not in taken and _is_id(values)]
+        ids = _ids_by_place(guess, columns, taken)
         for field_name, name in zip(("item_id", "category_id"), ids, strict=False):
             guess.events[field_name] = {"column": name} | ({"required": True} if field_name == "item_id" else {})
             guess.doubts.append(f"{field_name}: {name} is a guess by its place")
+
+
+def _ids_by_place(guess: FeedGuess, columns: Mapping[str, Values], taken: Collection[str]) -> list[str]:
+    """Return the columns that may name what a line is of: no visit, no other field, no count, no time that passed."""
+    nested = guess.look.nested
+    passed = {text for one in (guess.events["event_time"].get("offset", {}),) for text in _texts(one)}
+    ids = [
+        name
+        for name, values in columns.items()
+        if name not in {*taken, *passed}
+        and not (names_a_visit(name) or (nested is not None and name in nested.once))
+        and not any(field_rank(other, name) is not None for other in FIELD_WORDS if other not in _OF_ITEMS)
+        and _is_id(values)
+        and not _is_counter(values)
+    ]
+    # What a session's elements say differs from click to click, as items do.
+    return sorted(ids, key=lambda name: nested is not None and not name.startswith(f"{nested.path}."))
 
 
 def _places_of_items(look: FileLook, columns: Mapping[str, Values], item: str) -> list[str]:
@@ -358,9 +401,12 @@ def _list_of(column: str) -> object:
 def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     used = guess.events["event_type"].get("column")
     top = {name: values for name, values in columns.items() if "[" not in name and name != used}
-    full = {name: values for name, values in top.items() if _filled(values) >= 0.5}
-    user = _best(full, "user_id") or _best(top, "user_id")
+    nested = guess.look.nested
+    beside = {name: values for name, values in top.items() if nested and not name.startswith(f"{nested.path}.")}
+    user = _best_filled(beside, "user_id") or _best_filled(top, "user_id")
     if user is None:
+        # A shopper belongs to the session; what its clicks say of ids is of items.
+        top = beside if any(_repeats_as_ids_do(name, values) for name, values in beside.items()) else top
         has_names = guess.look.form is None or guess.look.form["has_header"]
         ids = [name for name, values in top.items() if _is_id(values) and not _is_counter(values)]
         rows = [name for name, values in top.items() if name in ("", "row", "index") and _is_unique(values)]
@@ -388,6 +434,12 @@ def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     mapping = _with_second(top, user, "user_id") if user in top else {"column": user}
     guess.events["user_id"] = mapping | {"required": True}
     guess.missing_share = 0.0 if user not in top or "first_of" in mapping else 1 - _filled(top[user])
+
+
+def _best_filled(columns: Mapping[str, Values], field_name: str) -> str | None:
+    """Return the column whose name fits best, of those that are filled in most lines, where there are any."""
+    full = {name: values for name, values in columns.items() if _filled(values) >= 0.5}
+    return _best(full, field_name) or _best(columns, field_name)
 
 
 def _coming_again(columns: Mapping[str, Values]) -> list[str]:
@@ -442,14 +494,22 @@ def _adds(columns: Mapping[str, Values], column: str, other: str) -> bool:
 
 def _is_id(values: Values) -> bool:
     given = _given(values)
-    is_whole = not any("." in one or " " in one for one in given)
     return (
         bool(given)
-        and is_whole
+        and (not any("." in one or " " in one for one in given) or _are_dotted_ids(given))
         and len(set(given)) > 1
         and _filled(values) > 0.5
         and len(set(given)) > min(10, len(given) / 10)
     )
+
+
+def _are_dotted_ids(given: Sequence[str]) -> bool:
+    """Return whether values with a dot are ids: whole numbers as floats, client ids of GA, or addresses of e-mail.
+
+    >>> _are_dotted_ids(["17850.0"]), _are_dotted_ids(["104587234.1767607200"]), _are_dotted_ids(["12.50"])
+    (True, True, False)
+    """
+    return any(all(form.fullmatch(one) for one in given) for form in _DOTTED_IDS)
 
 
 def _repeats_as_ids_do(name: str, values: Values) -> bool:
@@ -460,9 +520,13 @@ def _repeats_as_ids_do(name: str, values: Values) -> bool:
 
 
 def _is_counter(values: Values) -> bool:
-    """Return True where lines are numbered."""
+    """Return True where lines are numbered, throughout or anew in each list."""
     given = [int(one) for one in _given(values) if one.isascii() and one.isdigit()]
-    return len(given) == len(values) and all(after == before + 1 for before, after in pairwise(given))
+    if len(given) < len(values):
+        return False
+    n_next = sum(after == before + 1 for before, after in pairwise(given))
+    n_begun = sum(after in (0, 1) and after != before + 1 for before, after in pairwise(given))
+    return n_next + n_begun == len(given) - 1 and n_next >= n_begun
 
 
 def _is_unique(values: Values) -> bool:
@@ -613,6 +677,9 @@ def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         guess.doubts.append(f"price: {column} is read as the sum of all pieces, and so as the amount too")
     if quantity is not None and any(one.startswith("-") for one in _given(columns.get(quantity.get("column", ""), []))):
         quantity |= {"absolute": True}
+        if "divided_by" in price:  # a sum without a sign, divided by pieces with one
+            price.pop("at_least", None)
+            price["absolute"] = True
     refunded = next((name for name in columns if re.fullmatch(r"refunded?[ _]?amount", name.lower())), None)
     if refunded is not None:
         own = {"price": {"column": refunded, "above": 0}, "quantity": {"constant": 1}, "without": ["item_id"]}

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jobs.errors import DeliveryError
 from jobs.parsing.raw_values import NumberText
 from jobs.parsing.record_cutting import read_object, split_line
 from jobs.parsing.text_files import UTF16_CURE, is_utf16, open_bytes, records
+from jobs.proposal.file_days import day_of_file
 from jobs.proposal.nested_lines import NestedLines, nested_lines
 
 N_RECORDS = 1_000
@@ -42,6 +44,7 @@ class FileLook:
     holders: of JSON's paths, the numbers of the records that hold a value there, from 0.
     nested: the list whose elements are the records that are looked at; None where each line is one.
     lengths: how many of these records each line has, where it holds them in a list.
+    files: names of several files that were looked at, with their numbers of records.
     """
 
     path: Path
@@ -55,6 +58,13 @@ class FileLook:
     holders: dict[str, frozenset[int]] = field(default_factory=dict)
     nested: NestedLines | None = None
     lengths: tuple[int, ...] = ()
+    files: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def file_days(self) -> list[date | None]:
+        """Of each record the day that its file's name says; None where it says none."""
+        files = self.files or ((self.name, self.n_records),)
+        return [day for name, n_records in files for day in [day_of_file(name)] * n_records]
 
 
 def joined(first: FileLook, second: FileLook) -> FileLook:
@@ -72,7 +82,9 @@ def joined(first: FileLook, second: FileLook) -> FileLook:
         name: first.holders.get(name, frozenset()) | later.get(name, frozenset()) for name in {**first.holders, **later}
     }
     lengths = (*first.lengths, *second.lengths)
-    return replace(first, columns=columns, n_records=n_records, doubts=doubts, holders=holders, lengths=lengths)
+    files = tuple(one for look in (first, second) for one in look.files or ((look.name, look.n_records),))
+    told = {"columns": columns, "holders": holders, "lengths": lengths, "files": files}
+    return replace(first, n_records=n_records, doubts=doubts, **told)
 
 
 def look_at(path: Path, name: str) -> FileLook:

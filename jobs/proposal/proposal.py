@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from conf.file_dates import date_in
 from conf.specs.source import Source
 from conf.specs.strict_yaml import parse_model
 from jobs.errors import DeliveryError
 from jobs.parsing.time_reading import TimeReader
 from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
+from jobs.proposal.file_days import day_patterns
 from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
 from jobs.proposal.file_looks import FileLook, joined, look_at
 from jobs.proposal.session_hours import day_of, hours_past, times_of_sessions
 from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
 from jobs.proposal.time_guesses import is_local
 
-_DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
-_ANY_DATE = r"(\d{4}-\d{2}-\d{2}|(?<!\d)\d{8}(?!\d))"
 _DECIDING = ("impression", "view", "purchase", "cart", "click")
 
 
@@ -52,7 +52,8 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
         )
     unread = [pattern for pattern, guess in guesses.items() if guess is None and pattern not in sides]
     text = _text(name or _name_of(paths[0]), found, {pattern: groups[pattern] for pattern in found}, unread)
-    of_sides = [line for _, lines in sides.values() for line in lines]
+    first = _first_delivery(found, groups)
+    of_sides = [line for name, (_, lines) in sides.items() for line in _with_delivered(lines, groups[name], first)]
     if not any(line.startswith("currency:") for line in of_sides):
         of_sides += currency_lines(list(found.values()))
     text += "".join(f"{line}\n" for line in of_sides)
@@ -80,6 +81,17 @@ def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None
     return found
 
 
+def _first_delivery(found: Mapping[str, FeedGuess], groups: Mapping[str, FileGroup]) -> date | None:
+    """Return the first day that a file of the feeds names; None where the lines of one say theirs."""
+    days = []
+    for pattern, guess in found.items():
+        delivery = _delivery(guess, groups[pattern])
+        if delivery["layout"] != "dated_files":
+            return None
+        days += [date_in(name, delivery["date_pattern"]) for _, name in groups[pattern].files]
+    return min((day for day in days if day is not None), default=None)
+
+
 def _rates_lines(pattern: str, currency: str | None) -> list[str]:
     files = f"currencies: {_flow({'files': [pattern]})}"
     if currency is None:
@@ -90,6 +102,15 @@ def _rates_lines(pattern: str, currency: str | None) -> list[str]:
 def _items_lines(pattern: str, table: dict[str, Any], look: FileLook) -> list[str]:
     why = "read as a table of items, not as a log: it names items, and neither a shopper nor an event"
     return _side_lines("items", pattern, table, look, why)
+
+
+def _with_delivered(lines: list[str], group: FileGroup, first: date | None) -> list[str]:
+    """Return a table's lines with the day from which it counts, where feeds' files name their days and it doesn't."""
+    has_day = any(next(day_patterns([name]), None) for _, name in group.files)
+    if lines[-1].startswith(("#", "currencies:")) or first is None or has_day:
+        return lines
+    why = "the day before the first delivery: no path says when the table came"
+    return [*lines, f"  delivered: {first - timedelta(days=1)}  # unsure: {why}"]
 
 
 def _consent_lines(pattern: str, table: dict[str, Any], why: str, look: FileLook) -> list[str]:
@@ -200,16 +221,15 @@ def _feed_lines(guess: FeedGuess, group: FileGroup) -> list[str]:
         share = min(0.95, round(guess.missing_share + 0.3, 1))
         lines.append(f"max_rejected_share: {share}  # {guess.missing_share:.0%} of the lines name no shopper")
     lines += [f"# unsure: {doubt}" for doubt in [*group.doubts(), *guess.doubts]]
+    lines += [f"# asked: {question}" for question in guess.questions]
     return [*lines, "events:", *[f"  {field}: {_flow(mapping)}" for field, mapping in guess.events.items()]]
 
 
 def _delivery(guess: FeedGuess, group: FileGroup) -> dict[str, Any]:
     files = group.files
-    for words, expression in _DATES:
-        dated = re.search(words, files[0][1])
-        if dated is not None and expression.fullmatch(dated.group(1)) and _fits(guess, files[0], dated.group(1)):
-            is_everywhere = all(re.search(words, name) for name in group.strays)
-            pattern = words if is_everywhere else _ANY_DATE
+    looked_at = [files[place] for place in sorted({0, len(files) // 2, len(files) - 1})]
+    for pattern in day_patterns([name for _, name in files]):
+        if all(_fits(guess, file, date_in(file[1], pattern)) for file in looked_at):
             return {"layout": "dated_files", "date_pattern": pattern, "files": group.patterns}
     return {"layout": "by_event_date", "files": group.patterns}
 
@@ -227,14 +247,10 @@ def _hours_lines(guess: FeedGuess, group: FileGroup, delivery: Mapping[str, Any]
     ]
 
 
-def _fits(guess: FeedGuess, file: tuple[Path, str], text: str) -> bool:
+def _fits(guess: FeedGuess, file: tuple[Path, str], day: date | None) -> bool:
     """Return whether the file's events happened on the day its name says, or the day before; sessions began then."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return False
     days = [day_of(times[0]) for times in _sessions(guess, file)]
-    return bool(days) and sum((day - one).days in (0, 1) for one in days) >= 0.95 * len(days)
+    return day is not None and bool(days) and sum((day - one).days in (0, 1) for one in days) >= 0.95 * len(days)
 
 
 def _sessions(guess: FeedGuess, file: tuple[Path, str]) -> list[list[int]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from conf.specs.time_mapping import TimeMapping
 from conf.specs.time_patterns import compile_pattern
 from jobs.parsing.raw_values import exact_decimal
 from jobs.parsing.time_reading import TimeReader
+from jobs.proposal.day_order import day_order, turned
 
-_LEAST_SHARE = 0.8
+_LEAST_SHARE, _N_TRIED, _MOST_DECIMALS = 0.8, 200, 9
 _UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
 _PATTERNS = (
     "yyyy-MM-dd HH:mm:ss z",
@@ -21,6 +24,7 @@ _PATTERNS = (
     "d/M/yyyy H:mm[:ss]",
     "d.M.yyyy H:mm[:ss]",
     "d-M-yyyy H:mm[:ss]",
+    "M-d-yyyy H:mm[:ss]",
     "yyyy/MM/dd H:mm[:ss]",
     "yyyyMMdd HHmm[ss]",
     "yyyyMMddHHmmss",
@@ -28,6 +32,9 @@ _PATTERNS = (
     "d.M.yyyy",
     "M/d/yyyy",
     "d/M/yyyy",
+    "d-M-yyyy",
+    "M-d-yyyy",
+    "yyyy/MM/dd",
     "yyyyMMdd",
 )
 _OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
@@ -64,8 +71,22 @@ _POOR_NAMES = (
 Columns = Mapping[str, Sequence[str | None]]
 
 
-def guess_time(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
-    """Return the mapping of the event time and what is in doubt about it; None where no column holds one."""
+@dataclass(frozen=True)
+class TimeGuess:
+    """How the event time is read: its mapping, what is in doubt, and what only a person can tell."""
+
+    mapping: dict[str, Any]
+    doubts: list[str]
+    questions: list[str] = field(default_factory=list)
+
+
+def guess_time(columns: Columns, file_days: Sequence[date | None] = ()) -> TimeGuess | None:
+    """Return how the event time is read; None where no column holds one.
+
+    Args:
+        columns: their values by name.
+        file_days: of each record the day that its file's name says; None where it says none.
+    """
     found = [
         (_rank(name, values), name, how) for name, values in columns.items() if (how := how_written(values)) is not None
     ]
@@ -74,15 +95,18 @@ def guess_time(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
     if whole or found:
         _, name, how = max(whole or found, key=lambda one: one[0])
         if name in {one[1] for one in whole}:
-            return {"column": name} | how, _doubts(name, how, whole, [one for one in columns[name] if one is not None])
-        return _with_time_of_day(columns, name, how)
+            how, doubts, questions = _in_order(name, how, columns[name], file_days)
+            doubts += _doubts(name, how, whole, [one for one in columns[name] if one is not None])
+            return TimeGuess({"column": name} | how, doubts, questions)
+        return _with_time_of_day(columns, name, how, file_days)
     return _day_numbers(columns)
 
 
 def how_written(values: Sequence[str | None]) -> dict[str, Any] | None:
     """Return how most of the values are written as times; None where they are none, or too few are given."""
-    given = [one for one in values if one is not None][:200]
-    if not given or len(given) < len(values[:200]) * 0.2:
+    filled = [one for one in values if one is not None]
+    given = filled[:: max(1, len(filled) // _N_TRIED)][:_N_TRIED]
+    if len(filled) < max(1, len(values) * 0.2):
         return None
     unit = _epoch_unit(given)
     if unit is not None:
@@ -96,6 +120,8 @@ def how_written(values: Sequence[str | None]) -> dict[str, Any] | None:
 
 
 def _epoch_unit(given: Sequence[str]) -> str | None:
+    # A client id of Google Analytics is a number, a dot and a time: nobody counts seconds that finely.
+    given = [one for one in given if len(one.partition(".")[2]) < _MOST_DECIMALS] or [""]
     numbers = [one for one in given if (number := exact_decimal(one)) is not None and number > 0]
     if len(numbers) < len(given) * _LEAST_SHARE:
         return None
@@ -122,7 +148,8 @@ def _rank(name: str, values: Sequence[str | None]) -> tuple[int, float, int]:
 
 def is_day_alone(how: Mapping[str, Any]) -> bool:
     """Return whether the time mapping reads days without a time of day."""
-    return how.get("pattern") in ("yyyy-MM-dd", "d.M.yyyy", "M/d/yyyy", "d/M/yyyy", "yyyyMMdd")
+    pattern = str(how.get("pattern", "H"))
+    return "H" not in pattern and "h" not in pattern
 
 
 def is_local(mapping: Mapping[str, Any], columns: Columns) -> bool:
@@ -138,7 +165,7 @@ def is_local(mapping: Mapping[str, Any], columns: Columns) -> bool:
 def _doubts(
     name: str, how: Mapping[str, Any], found: Sequence[tuple[Any, str, Any]], given: Sequence[str]
 ) -> list[str]:
-    doubts = _turned(name, how, given)
+    doubts = []
     if is_local({"column": name, **how}, {name: given}):
         doubts.append(f"{name}: times that don't say their zone are read as the source's; is it UTC?")
     if others := [other for _, other, _ in found if other != name]:
@@ -146,35 +173,50 @@ def _doubts(
     return doubts
 
 
-def _turned(name: str, how: Mapping[str, Any], values: Sequence[str | None]) -> list[str]:
-    """Return the doubt that days may be months, where every value can be read either way."""
-    given, pattern = [one for one in values if one is not None][:200], str(how.get("pattern", ""))
-    turned = pattern.replace("M/d/", "d/M/")
-    if turned == pattern or _share(given, {"unit": "pattern", "pattern": turned}) < _share(given, how):
-        return []
-    return [f"{name}: day and month may be the other way round"]
+def _in_order(
+    name: str, how: Mapping[str, Any], values: Sequence[str | None], file_days: Sequence[date | None]
+) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return how the values are read, with day and month in the order that they have, a doubt and a question on it."""
+    pattern = str(how.get("pattern", ""))
+    other = turned(pattern)
+    if other == pattern:
+        return dict(how), [], []
+    order = day_order(values, file_days)
+    if order.is_day_first is None:
+        asked = (
+            f"{name}: is 3/4 the 3rd of April or the 4th of March? Nothing in the files tells. Read as {pattern}; "
+            f"for the other order write pattern: {other}"
+        )
+        return dict(how), [], [asked]
+    right = pattern if order.is_day_first == pattern.startswith("d") else other
+    doubts = [f"{name}: day and month could be the other way round; read as {right} {order.why}"] if order.why else []
+    return dict(how) | {"pattern": right}, doubts, []
 
 
-def _with_time_of_day(columns: Columns, day: str, how: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _with_time_of_day(
+    columns: Columns, day: str, how: Mapping[str, Any], file_days: Sequence[date | None]
+) -> TimeGuess:
+    how, in_doubt, questions = _in_order(day, how, columns[day], file_days)
     for name, values in columns.items():
         given = [one for one in values if one is not None][:200]
         for pattern in ("H:mm:ss", "H:mm"):
             if name != day and given and _share(given, {"unit": "pattern", "pattern": pattern}) >= _LEAST_SHARE:
                 both = f"{how['pattern']} {pattern}"
-                doubts = [f"{day}: in which zone?", *_turned(day, how, columns[day])]
-                return {"columns": [day, name], "unit": "pattern", "pattern": both}, doubts
-    doubts = [f"{day}: a day without time of day; its events all happen at midnight", *_turned(day, how, columns[day])]
-    return {"column": day} | dict(how), doubts
+                mapping = {"columns": [day, name], "unit": "pattern", "pattern": both}
+                return TimeGuess(mapping, [f"{day}: in which zone?", *in_doubt], questions)
+    doubts = [f"{day}: a day without time of day; its events all happen at midnight", *in_doubt]
+    return TimeGuess({"column": day} | dict(how), doubts, questions)
 
 
-def _day_numbers(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
+def _day_numbers(columns: Columns) -> TimeGuess | None:
     """Return days that are counted, with the time of day where a column seems to hold it."""
     days = [name for name in columns if name.lower() in ("day", "day_number", "day_no") and _is_whole(columns[name])]
     if not days:
         return None
     times = [name for name in columns if "time" in name.lower() and _is_whole(columns[name], most=2359)]
     mapping = {"columns": [*days[:1], *times[:1]], "unit": "day_number", "day_one": "2020-01-01"}
-    return mapping, [f"{days[0]}: counted days; day_one is made up: put the calendar day of day 1, if it is known"]
+    doubt = f"{days[0]}: counted days; day_one is made up: put the calendar day of day 1, if it is known"
+    return TimeGuess(mapping, [doubt])
 
 
 def _is_whole(values: Sequence[str | None], most: int = 100_000) -> bool:

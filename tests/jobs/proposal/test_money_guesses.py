@@ -167,3 +167,14 @@ def test_returns_with_numbers_of_their_own(tmp_path: Path) -> None:
     path = _returns(tmp_path, "")
     assert _draft(path).events.order_id is not None
     assert "4 orders hold refunds and no purchase" in propose([path], "shop")
+
+
+def test_pieces_with_a_minus_beside_sums_without_one_are_prices_all_the_same(tmp_path: Path) -> None:
+    """A till that counts returns down, and writes what was given back as any amount."""
+    rows = [f"0{day}.01.2026 10:00;K{day};A{day};{-1 if day % 2 else 2};19,90" for day in range(1, 9)]
+    path = tmp_path / "kasse.csv"
+    path.write_text("\n".join(["Datum;Kunde;Artikel;Menge;Betrag", *rows, ""]), encoding="utf-8")
+    content = yaml.safe_load(propose([path], "shop"))
+    (check,), _ = check_source(parse_model(Source, content | {"zone": "UTC"}, "draft"), path)
+    assert (check.n_rejected, dict(check.n_events)) == (0, {"refund": 4, "purchase": 4})
+    assert {event.fields["price"] for event in check.events} == {19_900_000, 9_950_000}

@@ -124,3 +124,34 @@ def test_the_list_may_lie_deeper_and_some_records_lack_it() -> None:
     assert found is not None
     assert (found.path, found.column, found.is_passed) == ("visit.hits", "visit.hits.at", False)
     assert len(found.lines_of([*records, {"visit": None}, {}])) == 18
+
+
+def web_export(n: int = 60) -> list[dict[str, Any]]:
+    """Short names, Google's client id in an object of its own, a place and a time in every click."""
+    return [
+        {"rid": f"r{number:05d}", "client": {"cid": f"{104587000 + number % 20}.{1767600000 + number % 20}"}}
+        | {"sess": f"s{number:05d}", "start": START + 3600 * number}
+        | {
+            "hits": [
+                {"n": n, "ms": 900 * n * n, "k": "pv", "p": f"P{(number + n) % 30}", "v": "9.5"} for n in range(12)
+            ]
+        }
+        for number in range(n)
+    ]
+
+
+def test_counts_and_times_of_clicks_are_neither_shopper_nor_item(tmp_path: Path) -> None:
+    found, text = draft(tmp_path, web_export())
+    assert found["events"]["user_id"]["column"] == "client.cid"
+    assert found["events"]["item_id"]["column"] == "hits.p"
+    assert "hits.n (whole numbers), hits.v (numbers with decimals)" in text
+    assert "hold times as well" not in text
+
+
+def test_a_shopper_stands_beside_the_clicks(tmp_path: Path) -> None:
+    """Whatever its name: what clicks say of ids is of items."""
+    records = [one | {"client": {"w": one["client"]["cid"]}} for one in web_export(120)]
+    found, _ = draft(tmp_path, records)
+    assert found["events"]["user_id"]["column"] == "client.w"
+    records = [one | {"hits": [hit | {"user": "x"} for hit in one["hits"]]} for one in web_export()]
+    assert draft(tmp_path, records)[0]["events"]["user_id"]["column"] == "client.cid"

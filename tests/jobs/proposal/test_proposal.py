@@ -178,8 +178,8 @@ def test_orders_that_the_words_leave_out_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("at,user_id\n3/1/2026 13:00,7\n", "day and month may be the other way round"),
-        ("at,time,user_id\n3/1/2026,13:00,7\n", "day and month may be the other way round"),
+        ("at,user_id\n3/1/2026 13:00,7\n", "# asked: at: is 3/4 the 3rd of April or the 4th of March?"),
+        ("at,time,user_id\n3/1/2026,13:00,7\n", "for the other order write pattern: d/M/yyyy"),
         ("at,user_id\n2026-01-05 13:00,7\n", "times that don't say their zone"),
         ("at,user_id,qty,amount\n2026-01-05 13:00,7,2,5.0\n", "amount is read as the sum of all pieces"),
         ("at,user_id,price\n" + "2026-01-05 13:00,7,1999\n" * 30, "are they cents? then add scale: 0.01"),
@@ -454,3 +454,24 @@ def test_quotes_around_decimal_commas_mean_something(tmp_path: Path) -> None:
     assert source.csv.quote == '"'
     (check,) = check_source(source, path)[0]
     assert (check.n_lines, check.n_rejected) == (8, 0)
+
+
+def test_a_visit_is_never_taken_for_an_item(tmp_path: Path) -> None:
+    """Nor is an order's number, where no column is known to name an item."""
+    rows = [f"2026-01-05 10:{n % 60:02d},s{n // 3:04d},o{n:04d},C{n % 40:03d},A{n % 30:03d}" for n in range(200)]
+    text = propose([_write(tmp_path / "log.csv", _csv(["at,SESS,order_no,cust_no,thing", *rows]))])
+    events = yaml.safe_load(text)["events"]
+    assert (events["user_id"]["column"], events["item_id"]["column"]) == ("cust_no", "thing")
+
+
+@pytest.mark.parametrize(
+    "shape", ["17{:03d}.0", "104587{:03d}.1767607200", "GA1.2.104587{:03d}.1767607200", "u{}@shop.example"]
+)
+def test_ids_with_a_dot_are_ids(tmp_path: Path, shape: str) -> None:
+    """Beside prices, which have dots too."""
+    rows = [f"2026-01-05 10:{n % 60:02d},{n % 50}.95,{shape.format(n % 40)}" for n in range(200)]
+    path = _write(tmp_path / "log.csv", _csv(["at,worth,whose", *rows]))
+    events = _draft(path).events
+    assert (events.user_id.column, events.user_id.whole) == ("whose", shape.endswith(".0"))
+    (check,), _ = check_source(_draft(path), path)
+    assert (check.n_rejected, len(check.users)) == (0, 40)

@@ -149,7 +149,11 @@ def test_every_path_that_nothing_maps_is_named(tmp_path: Path) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     told = [line for line in propose([path]).splitlines() if "mapped to nothing: " in line]
     named = [name for line in told for name in line.partition("nothing: ")[2].split(", ")]
-    assert named == ["lines[].unit_ct", "lines[].tax.rate", *more]
+    assert named == [
+        "lines[].unit_ct",
+        "lines[].tax.rate",
+        *[f"{one} (whole numbers)" if len(one) < 3 else one for one in more],
+    ]
 
 
 def test_a_file_without_items_is_asked_about(tmp_path: Path) -> None:
@@ -200,3 +204,20 @@ def test_check_source_passes_what_is_proposed(
         "money of 20 events has no currency: add currency: EUR (or another) to the source"
     ]
     assert result["side_tables"]["consent"]["n_accepted"] == 1
+
+
+def test_a_table_without_a_day_counts_from_before_the_first_delivery(tmp_path: Path) -> None:
+    """Beside files of days; a table that lies in the folder of a day has its own."""
+    for day in ("2026/01/05", "2026/01/06"):
+        folder = tmp_path / "logs" / day
+        folder.mkdir(parents=True)
+        rows = [f"{day.replace('/', '-')}T10:{n:02d}:00Z,u{n},A{n},view" for n in range(30)]
+        (folder / "clicks.csv").write_text("\n".join(["at,user_id,sku,event", *rows, ""]))
+    items = "\n".join(["sku,category,price", *[f"A{n},K{n % 3},{n}.50" for n in range(30)], ""])
+    (tmp_path / "logs" / "products.csv").write_text(items)
+    text = propose([tmp_path / "logs"], "shop")
+    assert str(yaml.safe_load(text)["items"]["delivered"]) == "2026-01-04"
+    source = parse_model(Source, yaml.safe_load(text), "draft")
+    assert [check.n_lines for check in check_side_tables(source, tmp_path / "logs", 100)] == [30]
+    (tmp_path / "logs" / "products.csv").rename(tmp_path / "logs" / "2026" / "01" / "05" / "products.csv")
+    assert "delivered" not in yaml.safe_load(propose([tmp_path / "logs"], "shop"))["items"]
