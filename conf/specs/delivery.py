@@ -72,8 +72,14 @@ class CsvFormat(GrownModel):
     line_number: str | None = Field(
         default=None,
         description="Names a column that is added behind the file's own: each line's number, where a log names nobody "
-        "and every line is a shopper.",
+        "and every line is a shopper. It begins anew in each file: several files need `file_name` beside it.",
         examples=["row"],
+    )
+    file_name: str | None = Field(
+        default=None,
+        description="Names a column that is added behind the file's own and `line_number`: a keyed hash of the file's "
+        "relative path, the same in all lines of the file and no other's.",
+        examples=["file"],
     )
     lists: dict[str, _Untrimmed] = Field(
         default={},
@@ -82,16 +88,23 @@ class CsvFormat(GrownModel):
         examples=[{"impressions": " "}],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"quoted_line_breaks", "fill_down", "line_number", "lists"})
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"quoted_line_breaks", "fill_down", "line_number", "file_name", "lists"}
+    )
 
     @property
     def changes_lines(self) -> bool:
         """True where lines are completed as they are read: what follows sees no empty cell that was filled."""
-        return self.fill_down is not None or self.line_number is not None
+        return self.fill_down is not None or bool(self.added)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Columns that are added behind the file's own."""
+        return tuple(name for name in (self.line_number, self.file_name) if name is not None)
 
     def with_added(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Return the file's own columns and the one that is added."""
-        return (*columns, *([self.line_number] if self.line_number is not None else []))
+        """Return the file's own columns and those that are added."""
+        return (*columns, *self.added)
 
     def list_of(self, column: str) -> str | None:
         """Return the column of several values whose elements a mapped column stands for; None where it is whole."""
@@ -130,6 +143,8 @@ class CsvFormat(GrownModel):
     def _columns_without_header(self) -> Self:
         if self.has_header == (self.columns is not None):
             raise ValueError("give columns where there is no header, and only then")
+        if twice := [name for name in self.added if self.with_added(self.columns or ()).count(name) > 1]:
+            raise ValueError(f"line_number, file_name: there is another column {twice[0]!r}; name the added one anew")
         used = [*self.lists, *((self.fill_down.by, *self.fill_down.columns) if self.fill_down is not None else ())]
         if self.columns is not None and (unknown := [name for name in used if name not in self.columns]):
             raise ValueError(f"no column {unknown[0]!r} among columns{suggest(unknown[0], list(self.columns))}")

@@ -10,6 +10,7 @@ from conf.specs.event_mapping import event_types_of
 from conf.specs.reward import MILLIONTHS
 from conf.specs.source import Source
 from jobs.commands.source_outlook import OutlookEvent
+from jobs.landing.spelled_ids import numbered_anew_in
 
 _MONEY = ("amount", "price")
 _EARNING = ("purchase", "refund")
@@ -28,23 +29,12 @@ def feed_warnings(
         is_all: whether no line of the feed was left out.
         n_files: of the feed.
     """
-    yield from _numbered_anew(source, n_files)
+    if told := numbered_anew_in(source, n_files):
+        yield told
     yield from _without_money(events)
     yield from _like_cents(events, source)
     yield from _without_currency(events, source)
     yield from _missing_types(events, source, is_all=is_all)
-
-
-def _numbered_anew(source: Source, n_files: int) -> Iterator[str]:
-    number = None if source.csv is None else source.csv.line_number
-    user = source.events.user_id
-    if number is None or n_files < 2 or number not in (user.column, *(user.first_of or ())):
-        return
-    yield (
-        f"user_id is read from the lines' numbers, and each of {n_files} files begins at 1 again: lines of the same "
-        f"number in different files become one shopper; join the number with a column that no two files share a value "
-        f"of, such as the day (user_id: {{columns: [DAY, {number}]}}), or lay the files into one"
-    )
 
 
 def _without_money(events: Sequence[OutlookEvent]) -> Iterator[str]:

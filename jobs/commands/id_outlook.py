@@ -13,7 +13,7 @@ from conf.specs.source import Source
 from conf.tables import ITEMS
 from jobs.commands.item_outlook import MOST_ITEM_LINES, item_lines
 from jobs.commands.source_check import FeedCheck
-from jobs.landing.id_spellings import alike_ids, unknown_items_told, unknown_orders_told
+from jobs.landing.id_spellings import ALIKE_CURE, alike_ids, unknown_items_told, unknown_orders_told
 
 _ANY_DAY = date(1970, 1, 1)
 
@@ -89,7 +89,7 @@ def _alike(named: set[str], known: set[str]) -> str:
     one = next(iter(alike))
     return (
         f"; {len(alike)} of the others are spelled otherwise, e.g. {one!r} against {alike[one]!r}: they are items of "
-        "their own until both are mapped alike"
+        f"their own; {ALIKE_CURE}"
     )
 
 

@@ -16,7 +16,7 @@ from jobs.commands.file_pieces import read_pieces
 from jobs.commands.line_samples import looked_at, n_lines_about, sample_pieces, spread
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.delivered_files import DeliveredFile, explaining_damage, find_files, read_side_columns
-from jobs.landing.id_spellings import alike_ids, masked
+from jobs.landing.id_spellings import ALIKE_CURE, alike_ids, masked
 from jobs.landing.raw_lines import side_reading
 from jobs.parsing.passed_over import PassedOver, passed_over_line
 from jobs.parsing.side_parsing import SideLine, SideParser
@@ -153,7 +153,7 @@ def _strangers(listed: set[str], asked: set[str]) -> str:
         return ""
     return (
         f". Of {len(listed)} listed ids {n} are spelled otherwise than shoppers' ({example}): what they say reaches "
-        "nobody; map both alike, as by extract: '^0*(.+)$' where zeros lead"
+        f"nobody; {ALIKE_CURE}"
     )
 
 

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -29,12 +29,14 @@ from jobs.events.line_pieces import (
     n_parts_for,
     number_repetitions,
     read_piece,
+    read_spellings,
     write_line_pieces,
 )
 from jobs.events.line_reasons import IntArray, with_reasons
 from jobs.landing.days_beyond import hours_of_feeds
 from jobs.landing.delivery_drift import Profile, profile_of, sum_of_profiles
 from jobs.landing.delivery_limits import RejectedLines, sum_of_summaries, summarize
+from jobs.landing.spelled_ids import SpelledIds
 from jobs.publishing.publishing import Target
 from jobs.publishing.row_cells import write_cells
 from jobs.publishing.row_pieces import arrow_schema
@@ -53,11 +55,13 @@ class WrittenLines:
         summary: how many lines share a reason, of each delivery and feed.
         profiles: what is counted of the accepted lines, by delivery and feed.
         ids: some of those that the accepted lines name, by delivery.
+        spelled: how some shoppers are spelled, by delivery, where tables list shoppers.
     """
 
     summary: list[RejectedLines]
     profiles: dict[date, dict[str, Profile]]
     ids: dict[date, IdSample]
+    spelled: dict[date, SpelledIds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,9 @@ def write_lines(
         for path, numbers in number_repetitions(some).items():
             np.save(_beside(path), numbers)
     written = _written(spark, source, pieces, events, rejected)
+    spelled = read_spellings(events.folder / _PIECES)
     shutil.rmtree(events.folder / _PIECES)
-    return written
+    return replace(written, spelled=spelled)
 
 
 def _written(

@@ -22,6 +22,7 @@ from conf.specs.source import Source
 from conf.tables import SIDE_TABLES, Table
 from jobs.events.side_tables import SideCount, described_lines
 from jobs.landing.raw_lines import LineFile, read_batches, side_reading
+from jobs.landing.spelled_ids import SpelledIds, read, sum_of_spelled
 from jobs.publishing.arrow_hash import hashed_values, row_hashes
 from jobs.publishing.publishing import StagedVersion, Target, checked, explaining_failures
 from jobs.publishing.row_pieces import arrow_schema, write_sorted
@@ -36,10 +37,12 @@ class FewSideLines:
     Attributes:
         counts: what became of the lines, by delivery.
         rows: of the table, one for each key of a delivery, by delivery.
+        spelled: how some shoppers' ids are spelled, by delivery.
     """
 
     counts: Mapping[date, SideCount]
     rows: Mapping[date, pa.Table]
+    spelled: Mapping[date, SpelledIds]
 
 
 def read_few_side_lines(
@@ -52,8 +55,11 @@ def read_few_side_lines(
     for file in files:
         found = by_day.setdefault(file.delivery_date or date.min, [])
         found += [describe(lines) for lines in read_batches(file, reading)]
-    counts, rows = {}, {}
+    counts, rows, spelled = {}, {}, {}
     for day, batches in by_day.items():
+        spelled[day] = sum_of_spelled(
+            read(one) for batch in batches for one in batch.column("spellings").drop_null().to_pylist()
+        )
         reasons = Counter(reason for batch in batches for reason in batch.column("reason").to_pylist())
         told = [pc.list_flatten(batch.filter(pc.is_null(batch.column("reason"))).column("rows")) for batch in batches]
         of_lines = _as_table(told, schema)
@@ -61,7 +67,7 @@ def read_few_side_lines(
         if source.side_tables[name].says_whole_rows(name):
             counts[day] = replace(counts[day], n_contradicted=_n_contradicted(of_lines, table))
         rows[day] = _one_for_each_key(_gathered(of_lines, table), table)
-    return FewSideLines(counts, rows)
+    return FewSideLines(counts, rows, spelled)
 
 
 @contextmanager

@@ -19,13 +19,14 @@ from conf.intact_files import landing_cure, refuse_damaged, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointer, read_pointers
 from conf.specs.source import Source
-from conf.tables import EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
+from conf.tables import EVENTS, EVENTS_REJECTED, ITEM_ATTRIBUTES, ITEMS, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.delivery_parts import Place, write_lines
 from jobs.events.id_samples import IdSample
 from jobs.events.line_pieces import FeedFiles
+from jobs.events.shoppers_apart import listed_apart, numbered_anew
 from jobs.events.side_deliveries import side_facts, side_tables_of, unlikely_sides, warn_of_contradictions
-from jobs.events.side_staging import SideFiles, count_sides, read_sides, staged_side
+from jobs.events.side_staging import SideFiles, Sides, count_sides, read_sides, spelled_in, staged_side
 from jobs.events.unknown_ids import unknown_ids
 from jobs.landing.acceptance import accepted_notes
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
@@ -43,6 +44,7 @@ from jobs.landing.raw_deliveries import (
 )
 from jobs.landing.raw_lines import LineFile, reading_of
 from jobs.landing.repeated_deliveries import RepeatedFiles, repeated_files, unlikely_repetitions
+from jobs.landing.spelled_ids import SpelledIds
 from jobs.landing.unlikely_deliveries import Unlikely, refuse
 from jobs.parsing.money import Rates
 from jobs.publishing.publishing import (
@@ -184,6 +186,7 @@ def _publish(
         facts = _facts(likely, inputs, versions[0], versions[1], shifts, accepted)
         own = {name: side_facts(likely, inputs, name, side_counts, accepted) for name in job.source.side_tables}
         unknown = _unknown(job, likely, written.ids, versions)
+        unknown += _apart(job, landed, likely, written.spelled, sides)
         own[EVENTS.name] = _with_profiles(facts, written.profiles, [*drift, *repeated, *unknown])
         publish(
             job.lake.lock,
@@ -262,9 +265,25 @@ def _unknown(
 ) -> list[Drift]:
     """Return which feeds name items and orders that nothing knows, after saying it in the log."""
     samples = {one.delivery_date: ids[one.delivery_date] for one in likely if one.delivery_date in ids}
-    found = unknown_ids(samples, versions, has_items=ITEMS.name in job.source.side_tables)
+    of_items = [name for name in (ITEMS.name, ITEM_ATTRIBUTES.name) if name in job.source.side_tables]
+    found = unknown_ids(samples, versions, of_items)
     for one in found:
         log.warning("unknown_ids", delivery_date=str(one.delivery_date), feed=one.feed, what=one.what)
+    return found
+
+
+def _apart(
+    job: Ingestion,
+    landed: Mapping[date, RawDelivery],
+    likely: Sequence[RawDelivery],
+    shoppers: Mapping[date, SpelledIds],
+    sides: Sides,
+) -> list[Drift]:
+    """Return which shoppers their ids keep apart, or lay into one, after saying it in the log."""
+    days = [one.delivery_date for one in likely]
+    found = [*listed_apart(days, spelled_in(sides), shoppers), *numbered_anew(days, landed, job.source)]
+    for one in found:
+        log.warning("shoppers_apart", delivery_date=str(one.delivery_date), feed=one.feed, what=one.what)
     return found
 
 

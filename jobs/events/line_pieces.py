@@ -23,14 +23,16 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 from conf.specs.source import Source
 from jobs.events.line_events import buckets
 from jobs.events.line_reasons import IntArray, identity_hashes, repetitions
-from jobs.landing.parsed_lines import line_describer
+from jobs.landing.parsed_lines import line_describer, shopper_names
 from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, read_batches
+from jobs.landing.spelled_ids import LISTS, SpelledIds, SpelledNames, read, sum_of_spelled, written
 from jobs.parsing.money import Rates
 from jobs.spark.tasks import tasks_over
 
 LINES_A_PART = 500_000
 """A worker holds a part whole, with about 1.5 kB for each line."""
 
+_SPELLINGS = ".spellings.json"
 _SAME, _FILE = "_same", ("delivery_date", "file")
 _FOUND = StructType(
     [
@@ -66,6 +68,11 @@ class FeedFiles:
     reading: LineReading
     rates: Rates | None
     hides_names: bool
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether tables list shoppers by the ids that the feed's lines have."""
+        return any(name in self.source.side_tables for name in LISTS) and not self.source.events.user_id.is_pseudonym
 
 
 @dataclass(frozen=True)
@@ -112,15 +119,26 @@ def write_line_pieces(
 
     def write(given: Iterable[tuple[int, LineFile]]) -> Iterator[pa.RecordBatch]:
         describers: dict[int, Callable[[LineBatch], pa.RecordBatch]] = {}
+        names: dict[int, SpelledNames | None] = {}
         for number, file in given:
             feed, day = readings[number], str(file.delivery_date)
             if number not in describers:
+                given_names = shopper_names(feed.source, feed.reading)
+                names[number] = SpelledNames(given_names, feed.reading.key) if feed.is_compared else None
                 describers[number] = line_describer(
-                    feed.source, feed.headers, feed.reading, feed.rates, hides_names=feed.hides_names
+                    feed.source,
+                    feed.headers,
+                    feed.reading,
+                    feed.rates,
+                    hides_names=feed.hides_names,
+                    names=names[number] or given_names,
                 )
+            if (spelled := names[number]) is not None:
+                spelled.begin(day)
             with _PieceWriter(folder, feed.name, day, parts[day], n_buckets) as writer:
                 for lines in read_batches(file, feed.reading):
                     writer.write(describers[number](lines))
+            _leave_spellings(spelled, folder, day)
             yield pa.RecordBatch.from_pylist(writer.found, _ARROW_FOUND)
 
     given = [(number, file) for number, feed in enumerate(feeds) for file in feed.files]
@@ -137,6 +155,21 @@ def write_line_pieces(
         )
         for row in found
     ]
+
+
+def read_spellings(folder: Path) -> dict[date, SpelledIds]:
+    """Return how some shoppers of each delivery are spelled, as the tasks that parsed the lines left it."""
+    by_day: dict[date, SpelledIds] = {}
+    for path in folder.glob(f"*{_SPELLINGS}"):
+        day = date.fromisoformat(path.name[: len("2026-01-31")])
+        by_day[day] = sum_of_spelled([by_day.get(day, {}), read(path.read_text())])
+    return by_day
+
+
+def _leave_spellings(names: SpelledNames | None, folder: Path, day: str) -> None:
+    """Write how some shoppers of a file are spelled: beside the pieces, since Spark would carry each to the driver."""
+    if names is not None and (found := names.taken()):
+        (folder / f"{day}-{uuid4().hex}{_SPELLINGS}").write_text(written(found))
 
 
 class _PieceWriter:

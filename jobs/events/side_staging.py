@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 
 from conf.specs.source import Source
 from jobs.events.few_side_lines import FewSideLines, read_few_side_lines, staged_few
-from jobs.events.side_tables import SideCounts, SideLines, count_lines_of, read_side_table
+from jobs.events.side_tables import SideCounts, SideLines, count_lines_of, read_side_table, spelled_of
 from jobs.landing.raw_lines import LineFile
+from jobs.landing.spelled_ids import LISTS, SpelledIds
 from jobs.publishing.publishing import StagedVersion, Target, staged
 
 MOST_LINES_OF_DRIVER = 50_000
@@ -51,6 +52,15 @@ def count_sides(sides: Sides) -> SideCounts:
     many = {name: one for name, one in sides.items() if isinstance(one, SideLines)}
     few = {name: one for name, one in sides.items() if isinstance(one, FewSideLines)}
     return count_lines_of(many) | {(name, day): n for name, one in few.items() for day, n in one.counts.items()}
+
+
+def spelled_in(sides: Sides) -> dict[str, Mapping[date, SpelledIds]]:
+    """Return how some of the ids that tables list are spelled, by table and delivery; of those that list shoppers."""
+    return {
+        name: one.spelled if isinstance(one, FewSideLines) else spelled_of(one.lines)
+        for name, one in sides.items()
+        if name in LISTS
+    }
 
 
 def staged_side(

@@ -19,6 +19,7 @@ from conf.pseudonyms import pseudonym
 from conf.specs.source import Source
 from conf.tables import SIDE_TABLES, Table
 from jobs.landing.raw_lines import LineBatch, LineFile, map_lines, side_reading
+from jobs.landing.spelled_ids import SpelledIds, SpelledNames, read, sum_of_spelled, written
 from jobs.parsing.field_reading import remembered
 from jobs.parsing.side_parsing import SideParser
 from jobs.publishing.content_hash import row_hash
@@ -30,7 +31,8 @@ class SideLines:
     """The lines of one side table that deliveries brought.
 
     Attributes:
-        lines: delivery_date, reason (null: accepted), detail, and `rows` of the table's fields; persisted.
+        lines: delivery_date, reason (null: accepted), detail, `rows` of the table's fields, and `spellings` of the ids
+            of some lines that stand together; persisted.
         rows: of the table, with delivery_date, one for each key of a delivery.
         says_whole_rows: a line says all of its row, so that two lines of one key can contradict each other.
     """
@@ -95,7 +97,7 @@ def read_side_table(
 def described_lines(
     name: str, headers: Sequence[tuple[str, ...]], source: Source, key: bytes
 ) -> Callable[[LineBatch], pa.RecordBatch]:
-    """Return what says of lines of a side table: delivery_date, reason (null: accepted), detail, rows of the table.
+    """Return what says of lines of a side table: delivery_date, reason (null: accepted), detail, rows, spellings.
 
     Args:
         name: of the table.
@@ -108,9 +110,10 @@ def described_lines(
 
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
-            names = remembered(lambda user_id: pseudonym(user_id, key))
+            hashed = remembered(lambda user_id: pseudonym(user_id, key))
+            names = SpelledNames(hashed, key)
             parsers = [SideParser(name, table, header, zone=source.zone, pseudonym=names) for header in headers or [()]]
-            made.append(lambda lines: _described(lines, parsers[lines.file.header_id], arrow))
+            made.append(lambda lines: _described(lines, parsers[lines.file.header_id], names, arrow))
         return made[0](batch)
 
     return describe
@@ -131,6 +134,14 @@ def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
     same = Window.partitionBy("delivery_date", *table.key).orderBy(row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same))
     return numbered.where(F.col("_number") == 1).drop("_number")
+
+
+def spelled_of(lines: DataFrame) -> dict[date, SpelledIds]:
+    """Return how some ids of each delivery are spelled; a look at lines that are kept, after they were counted."""
+    found: dict[date, SpelledIds] = {}
+    for row in lines.where("spellings IS NOT NULL").select("delivery_date", "spellings").toLocalIterator():
+        found[row["delivery_date"]] = sum_of_spelled([found.get(row["delivery_date"], {}), read(row["spellings"])])
+    return found
 
 
 def count_lines_of(tables: Mapping[str, SideLines]) -> dict[tuple[str, date], SideCount]:
@@ -171,14 +182,17 @@ def _hash_of(names: Sequence[str]) -> Column:
     return F.xxhash64(F.lit(0), *[part for one in values for part in (one.isNull(), one)])
 
 
-def _described(batch: LineBatch, parser: SideParser, schema: pa.Schema) -> pa.RecordBatch:
+def _described(batch: LineBatch, parser: SideParser, names: SpelledNames, schema: pa.Schema) -> pa.RecordBatch:
     day = batch.file.delivery_date or date.min
+    names.begin(day)
     parsed = [parser.parse(line, day) for line in batch.lines.to_pylist()]
+    spelled = [written(found)] if (found := names.taken()) else [None]
     columns: dict[str, list[Any]] = {
         "delivery_date": [day] * len(parsed),
         "reason": [one.refusal.reason if one.refusal else None for one in parsed],
         "detail": [one.refusal.field if one.refusal else None for one in parsed],
         "rows": [one.rows for one in parsed],
+        "spellings": [*spelled, *[None] * (len(parsed) - 1)][: len(parsed)],
     }
     return pa.RecordBatch.from_arrays([pa.array(columns[one.name], one.type) for one in schema], schema=schema)
 
@@ -190,5 +204,6 @@ def _line_schema(name: str) -> StructType:
             StructField("reason", StringType()),
             StructField("detail", StringType()),
             StructField("rows", ArrayType(table_schema(SIDE_TABLES[name]))),
+            StructField("spellings", StringType()),
         ]
     )

@@ -16,11 +16,12 @@ from conf.tables import EVENTS
 from conf.tables import ITEMS as ITEM_TABLE
 from jobs.events.id_samples import ITEMS, REFUNDED, IdSample
 from jobs.landing.delivery_drift import Drift
-from jobs.landing.id_spellings import unknown_items_told, unknown_orders_told
+from jobs.landing.id_spellings import alike_ids, alike_told, core_of, unknown_items_told, unknown_orders_told
 from jobs.publishing.publishing import StagedVersion
 
 # How many deliveries of a table are looked through, the latest first.
 _MOST_OF_ITEMS, _MOST_OF_EVENTS = 10, 30
+_MOST_OF_SPELLINGS = 2
 
 # Refunds of a log's first days, and of purchases long ago, name orders that aren't there.
 _LEAST_UNKNOWN, _LEAST_SHARE = 3, 0.2
@@ -43,38 +44,58 @@ def files_of(version: StagedVersion) -> Files:
     return {date.fromisoformat(day): files for day, files in {**published, **staged}.items() if files}
 
 
-def unknown_ids(samples: Mapping[date, IdSample], versions: Iterable[StagedVersion], *, has_items: bool) -> list[Drift]:
-    """Return the feeds of which no item is known, or of whose refunds many name an order that has no purchase.
+def unknown_ids(
+    samples: Mapping[date, IdSample], versions: Iterable[StagedVersion], of_items: Collection[str]
+) -> list[Drift]:
+    """Return the feeds of which no item is known, or some under another spelling alone, or many refunds' order.
 
     Args:
         samples: ids that the deliveries' events name, by delivery.
         versions: staged ones of all tables, which are not published yet.
-        has_items: whether the source has a table of items.
+        of_items: the tables by item that the source has.
     """
     files = {one.target.table.name: one for one in versions}
     found: list[Drift] = []
-    if has_items and any(ITEMS in kinds for sample in samples.values() for kinds in sample.values()):
-        found += _unknown_items(samples, files_of(files[ITEM_TABLE.name]))
+    if any(ITEMS in kinds for sample in samples.values() for kinds in sample.values()):
+        for name in of_items:
+            found += _unknown_items(samples, files_of(files[name]), name)
     if any(REFUNDED in kinds for sample in samples.values() for kinds in sample.values()):
         found += _unknown_orders(samples, files_of(files[EVENTS.name]))
     return found
 
 
-def _unknown_items(samples: Mapping[date, IdSample], files: Files) -> Iterator[Drift]:
+def _unknown_items(samples: Mapping[date, IdSample], files: Files, table: str) -> Iterator[Drift]:
     @lru_cache(maxsize=2)
     def ids(day: date) -> pa.ChunkedArray:
         chunks = [one for path in files[day] for one in _read(path, ["item_id"])["item_id"].chunks]
         return pa.chunked_array(chunks, pa.string())
 
     for day, feed, named in _named(samples, ITEMS):
-        wanted, some = pa.array(named, pa.string()), list[str]()
-        for earlier in _latest(files, day, _MOST_OF_ITEMS):
-            if pc.any(pc.is_in(wanted, value_set=ids(earlier))).as_py():
+        missing, some, days = pa.array(named, pa.string()), list[str](), _latest(files, day, _MOST_OF_ITEMS)
+        for earlier in days:
+            missing = missing.filter(pc.invert(pc.is_in(missing, value_set=ids(earlier))))
+            if not len(missing):
                 break
             some = some or pc.unique(ids(earlier))[:10_000].to_pylist()
-        else:
-            if some:
-                yield Drift(day, feed, unknown_items_told("", named, some, "items"))
+        alike: dict[str, str] = {}
+        for earlier in days[:_MOST_OF_SPELLINGS] if len(missing) else ():
+            alike = _alike(missing, ids(earlier)) | alike
+        if len(missing) == len(named) and some and table == ITEM_TABLE.name:
+            yield Drift(day, feed, unknown_items_told("", named, [*alike.values(), *some], table))
+        elif alike:
+            yield Drift(day, feed, alike_told(alike, len(named), table))
+
+
+def _alike(missing: pa.StringArray, known: pa.ChunkedArray) -> dict[str, str]:
+    """Return the ids that only their spelling keeps apart from a known one, with that one.
+
+    Arrow finds the few that may be, of any number of known ones; a plain look says which are.
+    """
+    distinct = pc.unique(known)
+    cores = pa.array([core_of(one) for one in missing.to_pylist()], pa.string())
+    bare = pc.replace_substring_regex(pc.utf8_lower(distinct), r"\.0+$|[^\pL\pN]", "")
+    bare = pc.replace_substring_regex(bare, "^0+(.)", r"\1")
+    return alike_ids(missing.to_pylist(), distinct.filter(pc.is_in(bare, value_set=cores)).to_pylist())
 
 
 def _unknown_orders(samples: Mapping[date, IdSample], files: Files) -> Iterator[Drift]:

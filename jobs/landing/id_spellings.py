@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 _LEADING_ZEROS = re.compile(r"^0+(?=.)")
+_FRACTION = re.compile(r"(?<=\d)\.0+$")
+
+ALIKE_CURE = (
+    "map both alike: extract: '^0*(.+)$' where zeros lead, fold_case: true where capitals differ, whole: true where "
+    "numbers end in .0"
+)
+"""What to do about ids that only their spelling keeps apart."""
 
 
 def alike_ids(named: Collection[str], known: Collection[str]) -> dict[str, str]:
@@ -19,7 +26,7 @@ def alike_ids(named: Collection[str], known: Collection[str]) -> dict[str, str]:
     if not unknown:
         return {}
     by_core = _by_core(known)
-    return {one: by_core[core] for one in unknown if (core := _core(one)) in by_core}
+    return {one: by_core[core] for one in unknown if (core := core_of(one)) in by_core}
 
 
 def masked(spelled: str) -> str:
@@ -46,8 +53,8 @@ def spelling_example(named: Collection[str], known: Collection[str]) -> str:
         known: ids that a table has; at least one.
     """
     by_core = _by_core(known)
-    alike = next((one for one in sorted(named) if _core(one) in by_core), None)
-    pair = (alike, by_core[_core(alike)]) if alike is not None else (min(named), min(known))
+    alike = next((one for one in sorted(named) if core_of(one) in by_core), None)
+    pair = (alike, by_core[core_of(alike)]) if alike is not None else (min(named), min(known))
     return f"{pair[0]!r} against {pair[1]!r}"
 
 
@@ -56,7 +63,36 @@ def unknown_items_told(feed: str, named: Collection[str], known: Collection[str]
     of_feed = f" of feed {feed}" if feed else ""
     return (
         f"0 of {len(named)} item ids{of_feed} stand in {where}; e.g. {spelling_example(named, known)}: what items tell "
-        "(categories, costs) reaches none of its events; map both alike, as by extract: '^0*(.+)$' where zeros lead"
+        f"(categories, costs) reaches none of its events; {ALIKE_CURE}"
+    )
+
+
+def alike_told(alike: Mapping[str, str], n_named: int, where: str) -> str:
+    """Return what a person is told of items that a table knows under another spelling alone; no id is shown.
+
+    Args:
+        alike: ids that the table doesn't have, with one that it has.
+        n_named: ids that were looked at.
+        where: the table.
+    """
+    one = next(iter(alike))
+    return (
+        f"{len(alike)} of {n_named} item ids are spelled otherwise in {where} (such as {masked(one)} against "
+        f"{masked(alike[one])}): they are items of their own, of which it tells nothing; {ALIKE_CURE}"
+    )
+
+
+def numbered_anew_told(number: str, n_files: int) -> str:
+    """Return what a person is told of shoppers read from the numbers of lines, which begin anew in each file.
+
+    Args:
+        number: the column of the lines' numbers.
+        n_files: of the feed.
+    """
+    return (
+        f"user_id is read from the lines' numbers, and each of {n_files} files begins at 1 again: lines of the same "
+        f"number in different files become one shopper; join the number with the file: csv: {{line_number: {number}, "
+        f"file_name: file}} and user_id: {{columns: [file, {number}]}}"
     )
 
 
@@ -72,9 +108,13 @@ def unknown_orders_told(n_unknown: int, n_named: int, where: str) -> str:
 
 def _by_core(known: Collection[str]) -> dict[str, str]:
     """Return ids by what their spellings share; of several the first."""
-    return {_core(one): one for one in sorted(known, reverse=True)}
+    return {core_of(one): one for one in sorted(known, reverse=True)}
 
 
-def _core(spelled: str) -> str:
-    """Return an id without what spellings differ in: capitals, leading zeros, and signs between letters and digits."""
-    return _LEADING_ZEROS.sub("", re.sub(r"[\W_]", "", spelled.casefold()))
+def core_of(spelled: str) -> str:
+    """Return an id without what spellings differ in: capitals, zeros before and behind it, signs between its parts.
+
+    >>> core_of("0001398-Xy"), core_of("17850.0"), core_of("00")
+    ('1398xy', '17850', '0')
+    """
+    return _LEADING_ZEROS.sub("", re.sub(r"[\W_]", "", _FRACTION.sub("", spelled).casefold()))

@@ -180,15 +180,22 @@ def line_describer(
     rates: Rates | None = None,
     *,
     hides_names: bool = True,
+    names: Callable[[str], str] | None = None,
 ) -> Callable[[LineBatch], pa.RecordBatch]:
     """Return what makes batches of a feed's lines columns of `PARSED_SCHEMA`; one for each task, since it remembers.
 
-    With `hides_names` ids of events, decisions and slates, and the names of files, are keyed hashes.
+    With `hides_names` ids of events, decisions and slates, and the names of files, are keyed hashes. `names` gives
+    shoppers' pseudonyms, in place of those that the source and the key say.
     """
     parser = BatchParser(source, headers, rates)
-    names = str if source.events.user_id.is_pseudonym else pseudonyms(reading.key)
+    names = names or shopper_names(source, reading)
     hidden = HiddenNames(reading.key) if hides_names else None
     return lambda lines: parser.columns(lines, names, hidden)
+
+
+def shopper_names(source: Source, reading: LineReading) -> Callable[[str], str]:
+    """Return what gives shoppers' pseudonyms: a log of decisions may hold them already."""
+    return str if source.events.user_id.is_pseudonym else pseudonyms(reading.key)
 
 
 def read_dated_lines(

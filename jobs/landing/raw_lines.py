@@ -29,7 +29,7 @@ from conf.specs.source import Source, unnested_keys
 from jobs.landing.single_precision import rows_of
 from jobs.parsing.keyed_hash import KeyedHash
 from jobs.parsing.line_blocks import PlacedLines, placed_lines
-from jobs.parsing.line_completion import LineCompleter
+from jobs.parsing.line_completion import LineCompleter, file_mark
 from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object, split_line
 from jobs.parsing.source_columns import path_patterns
 from jobs.parsing.text_files import decode, open_bytes, records
@@ -185,7 +185,7 @@ def read_batches(file: LineFile, reading: LineReading, begin: LinePlace | None =
     if reading.feed_name is not None:
         said += f"\0\0{reading.feed_name}"
     hashed, meaning = KeyedHash(reading.key), said.encode()
-    placed_batches = _batches(file.path, reading) if begin is None else _later_batches(file.path, reading, begin)
+    placed_batches = _batches(file, reading) if begin is None else _later_batches(file.path, reading, begin)
     for placed in _unnested(placed_batches, reading.unnested) if reading.unnested else placed_batches:
         hashes = [hashed(line + meaning) for line in placed.lines.cast(pa.binary()).to_pylist()]
         lines = _bearable(placed.lines)
@@ -211,7 +211,9 @@ def n_unnested_lines(path: Path, source: Source) -> int:
     """Return how many lines a file of records has whose lists hold them."""
     reading = reading_of(source, b"")
     return sum(
-        n_unnested(line, reading.unnested) for batch in _batches(path, reading) for line in batch.lines.to_pylist()
+        n_unnested(line, reading.unnested)
+        for batch in _batches(LineFile(path, path.name), reading)
+        for line in batch.lines.to_pylist()
     )
 
 
@@ -233,13 +235,14 @@ def is_readable(line: str, *, is_json: bool, delimiter: str = ",") -> bool:
     return read_object(line) is not None if is_json else line.count(delimiter) < MOST_VALUES
 
 
-def _batches(path: Path, reading: LineReading) -> Iterator[PlacedLines]:
+def _batches(file: LineFile, reading: LineReading) -> Iterator[PlacedLines]:
+    path = file.path
     if reading.layout == "split":
         yield from _split_batches(path)
     elif reading.layout == "parquet":
         yield from _collected(_parquet_lines(path))
     elif reading.csv is not None and (reading.csv.quoted_line_breaks or reading.csv.changes_lines):
-        yield from _collected(_records(path, reading))
+        yield from _collected(_records(file, reading))
     else:
         yield from _text_batches(path, reading)
 
@@ -287,13 +290,14 @@ def _split_batches(path: Path) -> Iterator[PlacedLines]:
             yield PlacedLines(numbers.to_numpy(), offsets.to_numpy(), lines)
 
 
-def _records(path: Path, reading: LineReading) -> Iterator[tuple[int, int, str]]:
+def _records(file: LineFile, reading: LineReading) -> Iterator[tuple[int, int, str]]:
     form, completer = reading.csv, None
-    with open_bytes(path) as file:
-        for number, offset, line in records(file, form):
+    with open_bytes(file.path) as content:
+        for number, offset, line in records(content, form):
             text = decode(line, reading.encoding, is_first=number == 1)
             if number == 1 and form is not None and form.changes_lines:
-                completer = LineCompleter(form, form.columns or split_line(text, form) or ())
+                own = form.columns or split_line(text, form) or ()
+                completer = LineCompleter(form, own, file_mark(file.name, reading.key))
             if number == 1 and reading.has_header:
                 continue
             yield number, offset, completer.complete(text, number) if completer is not None else text

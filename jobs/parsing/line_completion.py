@@ -1,22 +1,33 @@
-"""Lines of a delimited file are completed as they are read: cells filled from the line before, the line's number added.
+"""Lines of a delimited file are completed as they are read: cells filled from the line before, number and file added.
 
 What is added is part of the line from then on: of its hash, and of the delivery that a log is split into.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 
 from conf.specs.delivery import CsvFormat
 from jobs.parsing.record_cutting import UNDECODABLE, split_line
 
+_DIGITS = 16
+
+
+def file_mark(name: str, key: bytes) -> str:
+    """Return what stands for a file in its lines: a keyed hash of its relative path, which may name a shop or a till.
+
+    Its letters are those of hexadecimal digits: none that a delimiter or a quote is.
+    """
+    return hmac.digest(key, b"file\0" + name.encode("utf-8", "surrogateescape"), "sha256").hex()[:_DIGITS]
+
 
 class LineCompleter:
     """Completes the lines of one file, which are given in their order."""
 
-    def __init__(self, form: CsvFormat, columns: Sequence[str]) -> None:
-        """Take the format and the names of the file's own columns."""
-        self._form = form
+    def __init__(self, form: CsvFormat, columns: Sequence[str], mark: str = "") -> None:
+        """Take the format, the names of the file's own columns and the file's mark."""
+        self._form, self._mark = form, mark
         self._n_columns = len(columns)
         fill = form.fill_down
         self._by = list(columns).index(fill.by) if fill is not None else 0
@@ -30,7 +41,9 @@ class LineCompleter:
             return line
         if self._filled and not line.startswith(UNDECODABLE):
             line = self._fill(line)
-        return line if self._form.line_number is None else f"{line}{self._form.delimiter}{number}"
+        added = [] if self._form.line_number is None else [str(number)]
+        added += [] if self._form.file_name is None else [self._mark]
+        return self._form.delimiter.join([line, *added])
 
     def _fill(self, line: str) -> str:
         values = split_line(line, self._form)

@@ -442,6 +442,19 @@ def _best_filled(columns: Mapping[str, Values], field_name: str) -> str | None:
     return _best(full, field_name) or _best(columns, field_name)
 
 
+def number_by_file(guess: FeedGuess) -> None:
+    """Let lines that are numbered be known by their file as well: of several files each begins at 1."""
+    number = guess.form.get("line_number")
+    if number is None:
+        return
+    guess.form["file_name"] = name = "file" if "file" not in guess.look.columns else "file_of_line"
+    for field_name in ("user_id", "decision_id"):
+        mapping = guess.events.get(field_name, {})
+        if mapping.get("column") == number:
+            rest = {key: value for key, value in mapping.items() if key != "column"}
+            guess.events[field_name] = {"columns": [name, number]} | rest
+
+
 def _coming_again(columns: Mapping[str, Values]) -> list[str]:
     """Return the columns that may be shoppers by their values; keys of visits last, since shoppers outlive them."""
     found = [name for name, values in columns.items() if _repeats_as_ids_do(name, values)]

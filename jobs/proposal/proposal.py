@@ -17,7 +17,7 @@ from conf.specs.strict_yaml import parse_model
 from jobs.errors import DeliveryError
 from jobs.parsing.time_reading import TimeReader
 from jobs.proposal.currency_guesses import currency_lines
-from jobs.proposal.feed_guesses import FeedGuess, guess_feed
+from jobs.proposal.feed_guesses import FeedGuess, guess_feed, number_by_file
 from jobs.proposal.file_days import day_patterns
 from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
 from jobs.proposal.file_looks import FileLook, joined, look_at
@@ -44,6 +44,10 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
     groups = with_strays(alike, looks)
     looks = {pattern: looks[pattern] for pattern in groups}
     guesses = {pattern: guess_feed(look) for pattern, look in looks.items()}
+    for pattern, guess in guesses.items():
+        # A name with a number in it has others to come.
+        if guess is not None and (len(groups[pattern].files) > 1 or "*" in pattern.removeprefix("**/")):
+            number_by_file(guess)
     sides = _sides(looks, guesses) if len(looks) > 1 else {}
     found = {pattern: guess for pattern, guess in guesses.items() if guess is not None and pattern not in sides}
     if not found:

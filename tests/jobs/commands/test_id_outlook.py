@@ -36,7 +36,7 @@ def _named(folder: Path, items: list[str], known: list[str]) -> NamedIds:
             ["1", "85123a", "84029e", "9"],
             ["1", "85123A", "84029E"],
             "1 of 4 item ids of feed canonical stand in items; 2 of the others are spelled otherwise, e.g. '84029e' "
-            "against '84029E': they are items of their own until both are mapped alike",
+            "against '84029E': they are items of their own; map both alike: extract:",
         ),
         (["1"], ["1", "2"], None),
         (["1"], [], None),

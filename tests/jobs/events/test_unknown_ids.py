@@ -7,10 +7,12 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.specs.event_mapping import EventMapping
+from conf.specs.source import Source
 from jobs.events.id_samples import ITEMS, MOST, REFUNDED, sample_ids, sum_of_samples
 from tests.jobs.conftest import Ingest
 from tests.jobs.event_rows import source
@@ -72,4 +74,40 @@ def test_feed_whose_ids_nothing_knows_is_told(ingest_into: Ingest, tmp_path: Pat
     manifest = read_pointers(Lake(home / "lake", "canonical").table("events"))[f"delivery_date={SECOND}"].manifest
     assert len(manifest.drift) == 1
     deliver(logs, SECOND, _items("1"), "items.jsonl")
+    (told,) = [one for one in ingest_into(home, SECOND, logs, shop)["drift"] if f"delivery_date={SECOND}" in one]
+    assert "1 of 5 item ids are spelled otherwise in items (such as 9 against 00009)" in told  # 2, as told before
+    deliver(logs, SECOND, _items("1", "2"), "items.jsonl")
     assert not any(f"delivery_date={SECOND}" in one for one in ingest_into(home, SECOND, logs, shop)["drift"])
+
+
+def test_ids_that_only_spelling_keeps_apart_are_told(ingest_into: Ingest, tmp_path: Path) -> None:
+    """Items, consents and attributes of shoppers, by their masked spelling, in the result and the manifest."""
+    logs, home = tmp_path / "logs", tmp_path / "home"
+    consent = {"files": ["**/consent.jsonl"], "columns": {"user_id": {"column": "who"}, "is_given": {"column": "ok"}}}
+    shoppers = {"files": ["**/people.jsonl"], "columns": {"user_id": {"column": "who"}, "tier": {"column": "tier"}}}
+    shop = Source.model_validate(source().model_dump() | {"consent": consent, "shoppers": shoppers})
+    deliver(logs, FIRST, [line(FIRST, 600 + n, user_id=f"{17850 + n}", item_id=f"8402{n}E") for n in range(5)])
+    deliver(logs, FIRST, _items("84020E", "84021E", "84022e"), "items.jsonl")
+    deliver(logs, FIRST, ['{"who": "00017850", "ok": false}', '{"who": 17851, "ok": true}'], "consent.jsonl")
+    deliver(logs, FIRST, ['{"who": 17851, "tier": "gold"}'], "people.jsonl")
+    drift = ingest_into(home, FIRST, logs, shop)["drift"]
+    assert [one.partition(" (such")[0] for one in drift] == [
+        f"delivery_date={FIRST} feed canonical: 1 of 5 item ids are spelled otherwise in items",
+        f"delivery_date={FIRST}: consent: 1 of 2 shoppers of this delivery whom it lists are spelled otherwise there",
+    ]
+    assert "such as 99999A against 99999a" in drift[0]
+    assert "such as 00099999 against 99999" in drift[1]
+
+
+def test_a_large_table_of_consents_is_compared_too(
+    ingest_into: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Spark, where lines are too many for the driver: the same sentence."""
+    monkeypatch.setattr("jobs.events.side_staging.MOST_LINES_OF_DRIVER", 1)
+    logs, home = tmp_path / "logs", tmp_path / "home"
+    consent = {"files": ["**/consent.jsonl"], "columns": {"user_id": {"column": "who"}, "is_given": {"column": "ok"}}}
+    shop = Source.model_validate(source().model_dump() | {"consent": consent})
+    deliver(logs, FIRST, [line(FIRST, 600 + n, user_id=f"{17850 + n}") for n in range(5)])
+    deliver(logs, FIRST, [json.dumps({"who": f"000{17850 + n}", "ok": True}) for n in range(3)], "consent.jsonl")
+    (told,) = ingest_into(home, FIRST, logs, shop)["drift"]
+    assert "consent: 3 of 3 shoppers of this delivery whom it lists are spelled otherwise" in told

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from conf.specs.delivery import CsvFormat
-from jobs.parsing.line_completion import LineCompleter
+from jobs.parsing.line_completion import LineCompleter, file_mark
 from jobs.parsing.record_cutting import split_line
 
 COLUMNS = ("order", "at", "sku", "note")
@@ -46,6 +47,19 @@ def test_numbers_are_those_of_the_file() -> None:
     """Blank lines have none: they hold no record."""
     form = CsvFormat(has_header=True, line_number="row", delimiter="::")
     assert _completed(form, ["a::b", " ", "c"]) == ["a::b::2", " ", "c::4"]
+
+
+def test_a_file_is_marked_in_its_lines_and_not_named() -> None:
+    """Behind the number; the mark is the file's under one key, and another's under another."""
+    form = CsvFormat(has_header=True, line_number="row", file_name="file")
+    mark = file_mark("till 7/2026-01-05.csv", b"key")
+    assert LineCompleter(form, COLUMNS, mark).complete("a,b", 2) == f"a,b,2,{mark}"
+    assert form.with_added(COLUMNS) == (*COLUMNS, "row", "file")
+    others = {file_mark("till 7/2026-01-06.csv", b"key"), file_mark("till 7/2026-01-05.csv", b"other")}
+    assert len({mark, *others}) == 3
+    assert set(mark) <= set("0123456789abcdef")
+    with pytest.raises(ValidationError, match="there is another column 'row'"):
+        CsvFormat(has_header=True, line_number="row", file_name="row")
 
 
 CELLS = st.text(st.sampled_from('ab,;"\n '), max_size=5)

@@ -475,3 +475,17 @@ def test_ids_with_a_dot_are_ids(tmp_path: Path, shape: str) -> None:
     assert (events.user_id.column, events.user_id.whole) == ("whose", shape.endswith(".0"))
     (check,), _ = check_source(_draft(path), path)
     assert (check.n_rejected, len(check.users)) == (0, 40)
+
+
+def test_numbered_lines_of_several_files_are_known_by_their_file(tmp_path: Path) -> None:
+    """A log that names nobody: of one file the number tells, of several the number and the file."""
+    text = _csv(["at,sku,eur"] + [f"2026-01-05T10:{n:02}:00Z,{n % 7},{n}.50" for n in range(40)])
+    (tmp_path / "several").mkdir()
+    one = _draft(_write(tmp_path / "receipts.csv", text))
+    assert one.events.user_id.column == "row"
+    for till in (1, 2):
+        _write(tmp_path / "several" / f"receipts-{till}.csv", text)
+    several = _draft(tmp_path / "several")
+    assert several.csv is not None
+    assert several.csv.added == ("row", "file")
+    assert several.events.user_id.columns == ("file", "row")
