@@ -36,6 +36,7 @@ from rl.registry.launches import settle_launches
 from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import log_day
+from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import roll_back
 from rl.registry.versions import load_version
@@ -263,6 +264,7 @@ def _rolled_back(client: MlflowClient, settings: Settings, model: str, figures: 
         structlog.get_logger().error("no rollback", why=str(error))
         return figures.model_copy(update={"rollback_refusal": str(error)})
     settle_launches(settings, model)
+    tag_shares(client, settings, model)
     remember(client, settings, model)
     structlog.get_logger().warning("rollback", model=model, version=approval.version, why=why)
     return figures.model_copy(update={"rolled_back_to": approval.version, "is_withdrawn": approval.version is None})

@@ -26,6 +26,7 @@ from rl.registry.person import Person
 from rl.registry.promises import promise_of_version
 from rl.registry.promotion import Promotion
 from rl.registry.readiness import remember, settle_model
+from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, PREVIOUS, aliases, open_store
 from rl.registry.versions import load_version
 
@@ -77,8 +78,9 @@ def run(
                 client, settings, model, version, replaced, rollout=pipeline.scenario.rollout, run=night
             ),
         )
-        remember(client, settings, model)
         settle_launches(settings, model)
+        tag_shares(client, settings, model)
+        remember(client, settings, model)
     result = {"scenario": scenario, "source": source, "date": str(run_date), **asdict(promotion)}
     if promotion.skipped is None:
         del result["skipped"]

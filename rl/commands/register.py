@@ -45,6 +45,7 @@ from rl.registry.promises import EVALUATION_FILE
 from rl.registry.pyfunc_model import save_orders_pyfunc, save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
+from rl.registry.served_shares import ServedShare, served_shares, tag_shares
 from rl.registry.store import experiment_id, open_store
 from rl.registry.trials import Trial, begin_trial, read_trials, settle_trial
 from rl.registry.versions import (
@@ -238,9 +239,10 @@ def _register(
         client.log_text(version.run_id, plan.model_dump_json(indent=1), PLAN_FILE)
     _settle_and_declare(client, settings, key, result, version)
     is_challenger = offer_as_challenger(client, version, standing(settings, key.model).rejected)
+    tag_shares(client, settings, key.model)
     remember(client, settings, key.model)
     ledger = newest_ledger(settings.home, run_paths)
-    write_atomically(run_paths.page, _page(client, result, version, ledger))
+    write_atomically(run_paths.page, _page(client, settings, result, version, ledger))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
@@ -415,17 +417,25 @@ def newest_ledger(home: Path, night: Run) -> LedgerFigures | None:
         return None
 
 
-def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion, ledger: LedgerFigures | None) -> str:
-    history = tuple(_history_row(one) for one in earlier_versions(client, version))
+def _page(
+    client: MlflowClient,
+    settings: Settings,
+    figures: NightFigures,
+    version: RegisteredVersion,
+    ledger: LedgerFigures | None,
+) -> str:
+    shares = served_shares(settings, version.model)
+    history = tuple(_history_row(one, shares) for one in earlier_versions(client, version))
     model, number, run_id = version.model, version.version, version.run_id
     if figures.orders is not None:
         return render_buyer_page(figures, figures.orders, model=model, version=number, run_id=run_id, history=history)
     content = review_content(figures, model=model, version=number, run_id=run_id, history=history, ledger=ledger)
-    return render_page(content)
+    own = shares.get(number)
+    return render_page(content.model_copy(update={"serves": None if own is None else own.words}))
 
 
-def _history_row(earlier: EarlierVersion) -> HistoryRow:
-    version = earlier.version
+def _history_row(earlier: EarlierVersion, shares: Mapping[int, ServedShare]) -> HistoryRow:
+    version, share = earlier.version, shares.get(earlier.version.version)
     return HistoryRow(
         version=version.version,
         date=earlier.date,
@@ -438,4 +448,5 @@ def _history_row(earlier: EarlierVersion) -> HistoryRow:
         lower=earlier.lower,
         upper=earlier.upper,
         aliases=earlier.aliases,
+        serves=None if share is None else share.words,
     )

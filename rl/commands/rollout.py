@@ -27,6 +27,7 @@ from rl.registry.launches import (
 )
 from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
+from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import finish_rollback, roll_back
 from rl.rollout.assignment import gets_new_version, is_control
@@ -79,8 +80,9 @@ def run(
         if now != launch or aliases(client, model).get(CHAMPION) != launch.version:
             raise RegistryError(f"{model} version {launch.version}: its launch changed meanwhile; run rollout again")
         _act(client, settings, rollout, launch, look)
-        remember(client, settings, model)
         settle_launches(settings, model)
+        tag_shares(client, settings, model)
+        remember(client, settings, model)
         launch = [one for one in launches(settings.home, model) if one.version == launch.version][-1]
     structlog.get_logger().info("rollout", version=launch.version, decision=look.decision, why=look.why)
     return {

@@ -35,6 +35,7 @@ def run(
     from rl.registry.launches import settle_launches  # noqa: PLC0415
     from rl.registry.person import Person  # noqa: PLC0415
     from rl.registry.readiness import remember, settle_model  # noqa: PLC0415
+    from rl.registry.served_shares import tag_shares  # noqa: PLC0415
     from rl.registry.store import open_store  # noqa: PLC0415
     from rl.registry.switching import switched  # noqa: PLC0415
 
@@ -42,8 +43,9 @@ def run(
     with open_store(settings) as client:
         settle_model(client, settings, model)
         approval = switched(client, settings, model, Person(who or getuser(), why), what=what, version=version)
-        remember(client, settings, model)
         settle_launches(settings, model)
+        tag_shares(client, settings, model)
+        remember(client, settings, model)
     now = "the shop's own rule" if approval.version is None else approval.version
     structlog.get_logger().info(what, model=model, version=now, who=approval.who, why=approval.why)
     return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry", "follows"})}

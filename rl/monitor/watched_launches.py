@@ -10,12 +10,10 @@ from rl.errors import PolicyError
 from rl.monitor.launch_outcomes import WatchedLaunch
 from rl.monitor.promise import PromisedGain
 from rl.registry.champion import load_version_policy
-from rl.registry.launches import Launch, launches
+from rl.registry.launches import END_WORDS, Launch, launches
 from rl.registry.memory import registry_address
 from rl.registry.store import open_store
 from rl.registry.versions import load_version
-
-_ENDS = {"retreated": "taken back by its rollout", "rolled_back": "rolled back", "superseded": "replaced"}
 
 
 def watched_launches(settings: Settings, model: str, source: str) -> list[WatchedLaunch]:
@@ -55,5 +53,5 @@ def _watched(client: MlflowClient, launch: Launch) -> WatchedLaunch:
         if promise is None
         else PromisedGain(promise.value, promise.corrected, promise.lower, promise.upper, promise.level),
         ended=ended,
-        end="" if end is None else _ENDS[end.kind],
+        end="" if end is None else END_WORDS[end.kind],
     )

@@ -131,6 +131,8 @@ class HistoryRow(StrictModel):
     """An earlier version of the policy: what the gate said, what it was predicted to gain, and what it is now.
 
     against: what the gain is over: a version or `behavior`; champion_in_force: who was champion then, compared or not.
+    serves: for which share of the shoppers it decides when the page is written, and since when; None where it never
+    did.
     """
 
     version: int
@@ -144,6 +146,7 @@ class HistoryRow(StrictModel):
     lower: float | None = None
     upper: float | None = None
     aliases: tuple[str, ...] = ()
+    serves: str | None = None
 
 
 class MoneyTerms(StrictModel):
@@ -163,7 +166,8 @@ class ReviewContent(StrictModel):
 
     hidden_reasons: how strong they must be to change the verdict, in words. unseen_losses: what the losses of all
     splits added, and how rare a loss may have stayed unseen, in words. rules: of the shop, that held, in
-    sentences. history: None: the registry wasn't asked.
+    sentences. history: None: the registry wasn't asked. serves: for which share of the shoppers the version decides
+    already, where its night is repeated; None: for none yet.
     """
 
     night: NightFacts
@@ -188,6 +192,7 @@ class ReviewContent(StrictModel):
     explanation: ExplanationSummary | None = None
     support: Support | None = None
     history: tuple[HistoryRow, ...] | None = None
+    serves: str | None = None
     ledger: LedgerFigures | None = None
     curves: tuple[Curve, ...] = ()
     ranking: tuple[Ranking, ...] = ()

@@ -29,6 +29,11 @@ ROLLOUT = "rollout"
 
 LookDecision = Literal["hold", "grow", "complete", "retreat"]
 EndKind = Literal["retreated", "rolled_back", "superseded"]
+END_WORDS: dict[EndKind, str] = {
+    "retreated": "taken back by its rollout",
+    "rolled_back": "rolled back",
+    "superseded": "replaced",
+}
 
 
 class PromisedGain(StrictModel):

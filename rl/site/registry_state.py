@@ -10,10 +10,11 @@ from mlflow import MlflowClient
 
 from conf.errors import NightcartError
 from conf.settings import Settings
-from rl.registry.approvals import Standing, standing
+from rl.registry.approvals import Approval, Standing, standing
 from rl.registry.launches import Launch, launches
 from rl.registry.memory import require_database, require_model
 from rl.registry.moved_aliases import moved_aliases, told
+from rl.registry.served_shares import ServedShare, served_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.waiting import WaitingVersion, waiting_version
 from rl.site.left_files import LeftFiles
@@ -39,6 +40,10 @@ class ModelState:
         scenario: whose policy.
         champion: version that is served; None where none is.
         launch: of that version, with since when, on whose word and on which promise; None where nothing tells.
+        serves: for which share of the shoppers the champion decides, since when; empty where that goes without saying:
+            it decides for all since its promotion.
+        withdrawn: the rollback of a first version, since which the shop decides; None where there was none, or where
+            another version was promoted since.
         is_off: the fallback alone is served.
         waiting: the version that waits for an answer; None where none does.
         moved: that somebody moved an alias in MLflow, in a sentence with the cure; empty where nobody did.
@@ -48,6 +53,8 @@ class ModelState:
     scenario: str
     champion: int | None = None
     launch: Launch | None = None
+    serves: str = ""
+    withdrawn: Approval | None = None
     is_off: bool = False
     waiting: Waiting | None = None
     moved: str = ""
@@ -78,7 +85,20 @@ def _recorded(settings: Settings, scenario: str, left: LeftFiles) -> ModelState:
     known = left.attempt(lambda: standing(settings, model), Standing(None, is_off=False, approved=frozenset()))
     served = [one for one in _launches(settings, model, left) if one.end is None]
     champion = known.champion if known.champion is not None else (served[-1].version if served else None)
-    return ModelState(scenario, champion, _launch_of(served, champion), is_off=known.is_off)
+    state = ModelState(scenario, champion, _launch_of(served, champion), is_off=known.is_off)
+    return replace(state, serves=_serves(settings, state, left), withdrawn=known.withdrawn)
+
+
+def _serves(settings: Settings, state: ModelState, left: LeftFiles) -> str:
+    """Return for which share of the shoppers the champion decides, and who for the others, where it has stages."""
+    launch, none = state.launch, dict[int, ServedShare]()
+    if launch is None or state.is_off or (launch.share == 1 and len(launch.stages) < 2):
+        return ""
+    share = left.attempt(lambda: served_shares(settings, launch.model), none).get(launch.version)
+    if share is None:
+        return ""
+    others = "the shop" if launch.replaced is None else f"version {launch.replaced}"
+    return share.words if launch.share == 1 else f"{share.words}, and {others} for the others"
 
 
 def _asked(client: MlflowClient, settings: Settings, state: ModelState, left: LeftFiles) -> ModelState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,9 @@ from conf.paths import ShopperModelRun, comparison_page, site_folder
 from conf.settings import Settings
 from rl.commands import forget
 from rl.commands import home as command
+from rl.registry.approvals import read_approvals, write_down
+from rl.registry.launches import Launch, Stage, begin_launch
+from rl.registry.memory import registry_address
 from rl.registry.store import CHAMPION, open_store
 from tests.frozen_home.unpacked_home import unpack_home
 from tests.rl.site.conftest import DAY, SCENARIO, SOURCE, Home
@@ -44,6 +47,28 @@ def test_an_empty_home_says_what_to_do(home: Home) -> None:
     assert "No night left anything in this home" in page
     assert "make nightly" in page
     assert [path.name for path in home.folder.iterdir()] == ["site"]
+
+
+def test_the_share_that_a_champion_decides_for_is_told_with_since_when(home: Home) -> None:
+    """By the home's own records; once a first version was rolled back, by whom and why the shop decides."""
+    home.night(0)
+    model, settings = f"{SCENARIO}-policy", home.settings
+    since = datetime(2026, 3, 5, 2, 10, tzinfo=UTC)
+    stages = (Stage(share=0.05, started_at=since - timedelta(days=3)), Stage(share=0.25, started_at=since))
+    begin_launch(settings, Launch(registry=registry_address(settings), model=model, version=1, stages=stages))
+    write_down(settings, model, "promote", 1, replaced=None, who="ann", why="it earns more")
+    (record,) = read_approvals(settings, model)
+    page = written(settings)
+    assert "Champion: version 1" in page
+    # The record's own moment is later here than the stage's, which a real one never is.
+    assert (
+        f"it decides for 25.0% of the shoppers since {record.at:%Y-%m-%d %H:%M} UTC, and the shop for the others"
+        in page
+    )
+    write_down(settings, model, "rollback", None, replaced=1, who="bob", why="umbrellas alone")
+    page = written(settings)
+    assert "The shop decides by its own rule: version 1, the first one, was rolled back (bob, " in page
+    assert "umbrellas alone)" in page
 
 
 def test_a_night_that_failed_stands_first_and_says_why(home: Home) -> None:

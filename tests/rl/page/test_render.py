@@ -421,6 +421,9 @@ def test_page_tells_what_happened_with_earlier_versions() -> None:
     assert "Version 2 , 2026-01-22 · promote · discrete_cql-1 · against the behavior policy champion" in text
     assert "predicted gain +0.600 (0.300 to 0.900)" in text
     assert "no gain was estimated" in text
+    serving = history()[0].model_copy(update={"serves": "75.0% of the shoppers since 2026-03-05 02:10 UTC"})
+    assert "decides for 75.0% of the shoppers since 2026-03-05 02:10 UTC" in text_of(full_review(history=(serving,)))
+    assert "This version decides for all since 2026-03-05" in text_of(full_review(serves="all since 2026-03-05"))
     assert "this is the first version" in text_of(full_review(history=()))
     uncompared = history()[0].model_copy(update={"against": "behavior", "champion_in_force": "3"})
     assert "against the behavior policy (version 3 was champion and could not be compared)" in text_of(
