@@ -71,7 +71,11 @@ def balance(mean: float, error: float) -> dict[str, RatioBalance]:
         ({"difference": interval(-0.4, -0.9)}, Decision.REJECT, "not shown to earn more"),
         ({"guardrails": (refunds(upper_bound=0.51),)}, Decision.REJECT, "Per episode, refunds"),
         ({"guardrails": (refunds(upper_bound=math.inf),)}, Decision.REJECT, "any amount"),
-        ({"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))}, Decision.REJECT, "Returns per"),
+        (
+            {"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))},
+            Decision.REJECT,
+            "Per episode, returns",
+        ),
         ({"guardrails": (clicks(),)}, Decision.PROMOTE, "earns more"),
         ({"guardrails": (clicks(lower_bound=-0.05),)}, Decision.PROMOTE, "earns more"),
         ({"guardrails": (clicks(lower_bound=-0.051),)}, Decision.REJECT, "may fall by 5.1%; the limit is -5%"),
