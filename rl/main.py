@@ -14,6 +14,7 @@ import typer
 
 from conf.errors import NightcartError, exit_code
 from conf.plain_json import to_json
+from conf.priority import lowered_priority
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from rl.commands.night_turn import own_turn_of
@@ -513,6 +514,7 @@ def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:
         keep_private(settings)
         refuse_unwritable(settings)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
+        _tell_priority(name)
         with own_turn_of(name, settings, arguments):
             result = timed(name, run)(settings=settings, **arguments)
         if result:  # of several processes one alone has a result
@@ -524,6 +526,12 @@ def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:
         raise _failed(shown, what, error, is_debugging=is_debugging) from error
     if "skipped" in result:
         raise typer.Exit(NOTHING_TO_DO)
+
+
+def _tell_priority(command: str) -> None:
+    """Say once that a command that computes for minutes runs with a lowered priority, and how to raise it."""
+    if command in ("train", "evaluate") and (slow := lowered_priority()):
+        structlog.get_logger().warning("low_priority", why=slow)
 
 
 def _failed(name: str, message: str, error: Exception, *, is_debugging: bool) -> typer.Exit:

@@ -222,7 +222,12 @@ def _only_one(home: Path) -> Iterator[None]:
     lock = home / "airflow" / "services.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            line = f"another `make up` or `make down` is at work in {home}; waiting until it has ended"
+            print(line, file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

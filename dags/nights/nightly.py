@@ -23,6 +23,7 @@ from conf.errors import NightcartError
 from conf.night_lock import whole_night
 from conf.paths import Run
 from conf.plain_json import to_json
+from conf.priority import lowered_priority
 from conf.private_home import keep_private, refuse_unwritable
 from conf.set_aside import set_aside_sentence
 from conf.settings import Settings
@@ -100,6 +101,8 @@ def _through_services(request: NightlyRequest, settings: Settings, address: str)
 def _in_process(request: NightlyRequest, settings: Settings, where: str) -> dict[str, Any]:
     log = _long_log(settings)
     _tell(f"nightly: {where}; long log: {log}")
+    if slow := lowered_priority():
+        _tell(f"nightly: {slow}")
     approval = approval_of(request, settings)
     environment = in_process_environment(settings)
     os.environ |= environment | {"NIGHTCART_SOURCE": request.source, "NIGHTCART_APPROVAL": approval}
@@ -238,11 +241,19 @@ def _only_one(home: Path) -> Iterator[None]:
     A night in process has Airflow's embedded database to itself.
     """
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "nightly.lock").open("a") as lock:
+    with (home / "nightly.lock").open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RequestError(f"another `make nightly` is running in {home}; wait for it, or stop it") from error
+            lock.seek(0)
+            raise RequestError(
+                f"another `make nightly` is running in {home} ({lock.read().strip() or 'which process is not known'}): "
+                "one night at a time works in a home. Wait for it, stop it by kill and its process, or start this one "
+                "beside it in a home of its own: NIGHTCART_HOME=another/folder make nightly ..."
+            ) from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, since {datetime.now().astimezone():%Y-%m-%d %H:%M}\n")
+        lock.flush()
         yield
 
 

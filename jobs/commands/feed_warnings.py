@@ -34,6 +34,7 @@ def feed_warnings(
     yield from _without_money(events)
     yield from _like_cents(events, source)
     yield from _without_currency(events, source)
+    yield from _without_rates_after_midnight(source)
     yield from _missing_types(events, source, is_all=is_all)
 
 
@@ -62,8 +63,8 @@ def _like_cents(events: Sequence[OutlookEvent], source: Source) -> Iterator[str]
         is_whole = all(one % MILLIONTHS == 0 for one in values)
         if len(values) >= _LEAST_AMOUNTS and is_whole and median(map(abs, values)) >= 100 * MILLIONTHS:
             yield (
-                f"{name} is a whole number in all of {len(values)} events, most of them from 100 on: if these are "
-                f"cents, {name} needs scale: 0.01"
+                f"{name} is a whole number in all of {len(values)} events, most of them from 100 on. Are these cents? "
+                f"Then {name} needs scale: 0.01"
             )
             return
 
@@ -78,8 +79,18 @@ def _without_currency(events: Sequence[OutlookEvent], source: Source) -> Iterato
     elif n_money and len(named) > 1:
         told = ", ".join(f"{name} {n}" for name, n in named.most_common(5))
         yield (
-            f"money is in several currencies ({told}), and the source names none to count it in: amounts would be "
-            "added up as they stand; add currency, and currencies with the rates of the others"
+            f"money is in several currencies ({told}), and would be added up as it stands. Add currency, in which it "
+            "is counted, and currencies with the rates of the others"
+        )
+
+
+def _without_rates_after_midnight(source: Source) -> Iterator[str]:
+    """Yield that money of hours past a delivery's day has no rate yet: its day's come with the next delivery."""
+    rates = source.currencies
+    if source.hours_past_day and rates is not None and not rates.hold_days:
+        yield (
+            "hours_past_day: money after midnight needs the next day's rate, which hasn't come yet, and is rejected as "
+            "unknown_currency. Write hold_days: 1 in currencies, and it takes the latest rate"
         )
 
 
@@ -92,10 +103,10 @@ def _missing_types(events: Sequence[OutlookEvent], source: Source, *, is_all: bo
     missing = sorted(event_types_of(source.events) - found - derived)
     if len(found - derived) == 1 and missing:
         where = "" if is_all else " among these lines"
-        asked = "" if is_all else "whether others stand elsewhere can't be told from them; if not, "
+        asked = "Is" if is_all else "Others may stand elsewhere; if not, is"
         yield (
             f"all {len(events)} events{where} are of one type ({', '.join(found - derived)}), and the mapping knows "
-            f"{', '.join(missing)} too: {asked}is event_type read from the right column?"
+            f"{', '.join(missing)} too. {asked} event_type read from the right column?"
         )
     elif 0 < len(missing) <= _MOST_MISSING:
         yield f"no event among these lines is {' or '.join(missing)}, which the mapping knows"

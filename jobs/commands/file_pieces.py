@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,6 +18,9 @@ MOST_COUNTED = 256 << 20
 
 _BLOCK = 1 << 20
 
+N_EVEN = 200
+"""Lines of each file by which the hours of its events are counted."""
+
 SampledLine = tuple[int, str, str]
 """A line's number, from 1, its text and its hash."""
 
@@ -29,11 +32,13 @@ class FilePieces:
     Attributes:
         head: from the beginning; all of the file's, where it has so few.
         middle, end: of a file that has more; empty where only its beginning was read.
+        even: texts of lines evenly spread over the file, for its hours; empty where they can't be had in no time.
     """
 
     head: list[SampledLine]
     middle: list[SampledLine]
     end: list[SampledLine]
+    even: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.head)
@@ -63,16 +68,31 @@ def read_pieces(file: DeliveredFile, reading: LineReading, n_lines: int) -> File
     if n_bytes <= SMALL.get(file.path.suffix, SMALL_TEXT):
         lines = list(_lines(line_file, reading))
         middle = max(0, (len(lines) - each) // 2)
-        return FilePieces(lines[: n_lines + 1], lines[middle : middle + each], lines[len(lines) - each :])
+        even = [line for _, line, _ in lines[:: max(1, len(lines) // N_EVEN)]][:N_EVEN]
+        return FilePieces(lines[: n_lines + 1], lines[middle : middle + each], lines[len(lines) - each :], even)
+    even = _even_lines(file, n_bytes, reading.encoding) if can_begin_anywhere(file.path, reading) else []
     head = list(islice(_lines(line_file, reading), n_lines + 1))
     if len(head) <= n_lines or n_bytes > MOST_COUNTED or not can_begin_anywhere(file.path, reading):
-        return FilePieces(head, [], [])
+        return FilePieces(head, [], [], [] if reading.unnested else even)
     mean = sum(len(line.encode()) + 1 for _, line, _ in head) / len(head)
     starts = [n_bytes // 2, max(n_bytes // 2, n_bytes - round(2 * mean * (each + 1)))]
     places = _next_lines(file, starts)
     middle_lines, end_lines = (_lines(line_file, reading, place) for place in places)
     end = list(end_lines)
-    return FilePieces(head, list(islice(middle_lines, each)), end[max(0, len(end) - each) :])
+    even = [] if reading.unnested else even
+    return FilePieces(head, list(islice(middle_lines, each)), end[max(0, len(end) - each) :], even)
+
+
+def _even_lines(file: DeliveredFile, n_bytes: int, encoding: str) -> list[str]:
+    """Return the line behind each of evenly spaced offsets."""
+    found = []
+    with file.path.open("rb") as content:
+        for place in range(1, N_EVEN):
+            content.seek(place * n_bytes // N_EVEN)
+            content.readline(_BLOCK)  # the rest of the line before
+            if line := content.readline(_BLOCK):
+                found.append(line.decode(encoding, "replace").rstrip("\r\n"))
+    return found
 
 
 def _next_lines(file: DeliveredFile, starts: list[int]) -> list[LinePlace]:

@@ -14,10 +14,12 @@ import numpy as np
 from conf.specs.scenario import Pipeline
 from conf.specs.side_table import RATES
 from conf.specs.source import Source
+from jobs.commands.day_rhythm import rhythm_question
 from jobs.commands.feed_warnings import feed_warnings
 from jobs.commands.file_pieces import FilePieces, read_pieces
 from jobs.commands.line_samples import looked_at, n_lines_about, sample_pieces, spread
 from jobs.commands.source_outlook import OutlookEvent, ToldEvents, outlook_lines
+from jobs.commands.turned_days import turned_days
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.errors import DeliveryError
 from jobs.landing.currency_rates import read_rates
@@ -69,7 +71,8 @@ class FeedCheck:
 
     files: whose lines they are, of n_files; unended: of all files; unfit: of all files, those that can't be taken in,
     and why; n_about: lines of all files, as their sizes tell; is_all: no line was left out; has_ends: also
-    lines from middles and ends were looked at; hours_beyond: of lines of dated files that lie beyond their days.
+    lines from middles and ends were looked at; hours_beyond: of lines of dated files that lie beyond their days;
+    even_times: of lines evenly spread over the files, microseconds since the epoch.
     """
 
     name: str
@@ -93,6 +96,7 @@ class FeedCheck:
     seen: set[tuple[date, str]] = field(default_factory=set)
     events: list[OutlookEvent] = field(default_factory=list)
     hours_beyond: Counter[str] = field(default_factory=Counter)
+    even_times: list[int] = field(default_factory=list)
 
     @property
     def n_rejected(self) -> int:
@@ -166,7 +170,8 @@ class FeedCheck:
         """Return what is probably wrong although lines are read."""
         beyond = self.beyond()
         of_events = feed_warnings(self.events, self.source, is_all=self.is_all, n_files=self.n_files)
-        return [*([beyond] if beyond else []), *of_events]
+        told = [beyond, rhythm_question(self.even_times, self.source), turned_days(self.events, self.source)]
+        return [*[one for one in told if one], *of_events]
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""
@@ -263,6 +268,9 @@ def _check_feed(check: FeedCheck, files: Sequence[DeliveredFile], rates: Rates, 
     check.is_all = len(samples) == len(files) and all(is_whole for _, _, is_whole in samples)
     sizes = [(file, len(lines), sum(len(line.encode()) + 1 for _, line, _ in lines)) for file, lines, _ in samples]
     check.n_about = n_lines_about(files, sizes)
+    for file, piece in pieces:
+        parser = EventParser(check.source, headers[file.name], rates)
+        check.even_times += [time for line in piece.even if (time := parser.time_of(line)) is not None]
     for file, lines, _ in samples:
         _check_lines(check, file, EventParser(check.source, headers[file.name], rates), lines)
 

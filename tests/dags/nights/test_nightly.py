@@ -260,9 +260,13 @@ def test_nightly_waits_for_whoever_computes_the_night(start: Start, home: Path) 
 
 
 def test_nightly_runs_once_at_a_time(night: Night, home: Path) -> None:
-    """Airflow's embedded database has one writer at a time."""
-    with (home / "nightly.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Airflow's embedded database has one writer at a time; whose turn it is is told, and where to go meanwhile."""
+    with nightly._only_one(home):
         ended = night()
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: another `make nightly` is running")
+    whose = f"(process {os.getpid()}, since 20"
+    assert ended.stderr.startswith(f"error: another `make nightly` is running in {home} {whose}")
+    assert "NIGHTCART_HOME=another/folder make nightly" in ended.stderr
+    with (home / "nightly.lock").open("w") as lock:  # of a release that wrote nothing into it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "which process is not known" in night().stderr

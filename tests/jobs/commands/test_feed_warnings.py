@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ def _sold(n: int, kind: str = "purchase", **money: int | str) -> list[OutlookEve
 
 
 VIEWS = _sold(20, "view")
+RATES = {"files": ["**/rates*.jsonl"]}
+OF_DAYS: dict[str, Any] = {"delivery": {"layout": "dated_files", "files": ["**/*.csv"]}, "currencies": RATES}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,45 @@ VIEWS = _sold(20, "view")
 )
 def test_what_is_probably_wrong_is_said(events: list[OutlookEvent], changes: dict[str, Any], expected: str) -> None:
     assert any(one.startswith(expected) for one in feed_warnings(events, _source(**changes)))
+
+
+NUMBERED = {
+    "csv": {"has_header": True, "line_number": "row"},
+    "events": {"user_id": {"column": "row", "required": True}},
+}
+
+
+@pytest.mark.parametrize("changes", [{}, {"hours_past_day": 4, "currency": "EUR"} | OF_DAYS, NUMBERED])
+@pytest.mark.parametrize("is_all", [True, False])
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        VIEWS,
+        _sold(25),
+        _sold(9, price=9_500_000),
+        [*_sold(20, amount=1_999_000_000, currency="EUR"), *_sold(1, amount=9_500_000, currency="CHF")],
+    ],
+)
+def test_no_sentence_has_to_be_read_twice(events: list[OutlookEvent], is_all: bool, changes: dict[str, Any]) -> None:
+    """At most 35 words, one step each."""
+    for told in feed_warnings(events, _source(**changes), is_all=is_all, n_files=3):
+        assert [one for one in re.split(r"[.?:] ", told) if len(one.split()) > 35] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_told"),
+    [
+        ({}, True),
+        ({"currencies": RATES | {"hold_days": 1}}, False),
+        ({"hours_past_day": 0}, False),
+        ({"currencies": None}, False),
+    ],
+)
+def test_foreign_money_after_midnight_needs_a_rate_that_holds(changes: dict[str, Any], is_told: bool) -> None:
+    """Said where both keys are set: the next day's rates come with the next delivery."""
+    source = _source(**{"hours_past_day": 4, "currency": "EUR"} | OF_DAYS | changes)
+    assert any("Write hold_days: 1 in currencies" in one for one in feed_warnings([], source)) == is_told
 
 
 @pytest.mark.parametrize(
@@ -119,7 +161,7 @@ def test_unknown_words_are_told_with_their_lines(tmp_path: Path) -> None:
 def test_one_type_among_some_lines_may_not_be_the_only_one() -> None:
     (told, *_) = [one for one in feed_warnings(VIEWS, _source(), is_all=False) if "one type" in one]
     assert told.startswith("all 20 events among these lines are of one type (view)")
-    assert "can't be told from them" in told
+    assert "Others may stand elsewhere; if not, is event_type read from the right column?" in told
 
 
 @pytest.mark.parametrize(
