@@ -49,7 +49,8 @@ class CsvFormat(GrownModel):
         examples=["'"],
     )
     has_header: bool = Field(
-        description="Says whether the first line of every file names the columns.", examples=[True]
+        description="Says whether the first line of every file, behind those that are skipped, names the columns.",
+        examples=[True],
     )
     columns: tuple[str, ...] | None = Field(
         default=None,
@@ -81,6 +82,14 @@ class CsvFormat(GrownModel):
         "relative path, the same in all lines of the file and no other's.",
         examples=["file"],
     )
+    skip_lines: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Says how many lines stand above the header, or above the first record where there is none: a "
+        "title, the day of the export, a blank line. They hold no record and aren't counted.",
+        examples=[2],
+    )
     lists: dict[str, _Untrimmed] = Field(
         default={},
         description="Gives columns that hold several values each, with what stands between these: `impressions[]` is "
@@ -89,13 +98,18 @@ class CsvFormat(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"quoted_line_breaks", "fill_down", "line_number", "file_name", "lists"}
+        {"quoted_line_breaks", "fill_down", "line_number", "file_name", "skip_lines", "lists"}
     )
 
     @property
     def changes_lines(self) -> bool:
         """True where lines are completed as they are read: what follows sees no empty cell that was filled."""
         return self.fill_down is not None or bool(self.added)
+
+    @property
+    def n_lines_above(self) -> int:
+        """How many lines stand above the first record."""
+        return self.skip_lines + self.has_header
 
     @property
     def added(self) -> tuple[str, ...]:

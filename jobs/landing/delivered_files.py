@@ -399,7 +399,8 @@ def _records_in(file: DeliveredFile, form: CsvFormat | None) -> _Records:
                 is_ended = record.endswith(b"\n")
         else:
             n_lines, is_ended = count_lines(content)
-    n_lines -= form is not None and form.has_header
+            n_lines -= form.skip_lines if form is not None else 0
+    n_lines = max(0, n_lines - (form is not None and form.has_header))
     # A JSON line that was cut off is no object, and is rejected as such.
     return _Records(n_lines, is_unended=form is not None and n_lines > 0 and not is_ended)
 

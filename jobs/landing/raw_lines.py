@@ -86,6 +86,11 @@ class LineReading:
     feed_name: str | None = None
     unnested: tuple[str, ...] = ()
 
+    @property
+    def n_lines_above(self) -> int:
+        """How many lines of a text file stand above its first record."""
+        return (self.csv.skip_lines if self.csv is not None else 0) + self.has_header
+
 
 def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
     """Return how to read files: the source's as delivered, its side files, or Parquet that lines were split into."""
@@ -250,7 +255,7 @@ def _batches(file: LineFile, reading: LineReading) -> Iterator[PlacedLines]:
 def _text_batches(path: Path, reading: LineReading) -> Iterator[PlacedLines]:
     with open_bytes(path) as file:
         for found in placed_lines(file, reading.encoding):
-            kept = found.without_first() if reading.has_header and found.numbers[0] == 1 else found
+            kept = found.after(reading.n_lines_above)
             if len(kept.lines):
                 yield kept
 
@@ -295,10 +300,10 @@ def _records(file: LineFile, reading: LineReading) -> Iterator[tuple[int, int, s
     with open_bytes(file.path) as content:
         for number, offset, line in records(content, form):
             text = decode(line, reading.encoding, is_first=number == 1)
-            if number == 1 and form is not None and form.changes_lines:
+            if completer is None and form is not None and form.changes_lines:
                 own = form.columns or split_line(text, form) or ()
                 completer = LineCompleter(form, own, file_mark(file.name, reading.key))
-            if number == 1 and reading.has_header:
+            if number <= reading.n_lines_above:
                 continue
             yield number, offset, completer.complete(text, number) if completer is not None else text
 

@@ -26,9 +26,10 @@ class PlacedLines:
     offsets: npt.NDArray[np.int64]
     lines: pa.StringArray
 
-    def without_first(self) -> PlacedLines:
-        """Return all lines but the first."""
-        return PlacedLines(self.numbers[1:], self.offsets[1:], self.lines.slice(1))
+    def after(self, number: int) -> PlacedLines:
+        """Return the lines behind the one of that number."""
+        n_before = int(np.searchsorted(self.numbers, number, side="right"))
+        return PlacedLines(self.numbers[n_before:], self.offsets[n_before:], self.lines.slice(n_before))
 
 
 def line_blocks(

@@ -10,6 +10,7 @@ import zipfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -101,12 +102,12 @@ def overlong_line(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLin
 
 
 def records(file: BinaryIO, form: CsvFormat | None) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the records of a file with the number and offset of the line they begin in.
+    """Yield the records of a file, its header among them, with the number and offset of the line they begin in.
 
     A record goes over several lines only where the format says so and a quote is open at the line's end. A quote that
     is open for too long makes its line an `UnclosedLine`; the lines after it are read as ever.
     """
-    lines = _placed_lines(file)
+    lines = islice(_placed_lines(file), form.skip_lines if form is not None else 0, None)
     if form is None or not form.quoted_line_breaks:
         yield from lines
         return

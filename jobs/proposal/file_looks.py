@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from conf.specs.delivery import CsvFormat
 from jobs.errors import DeliveryError
+from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.raw_values import NumberText
 from jobs.parsing.record_cutting import read_object, split_line
 from jobs.parsing.text_files import UTF16_CURE, is_utf16, open_bytes, records
@@ -25,6 +26,7 @@ from jobs.proposal.nested_lines import NestedLines, nested_lines
 
 N_RECORDS = 1_000
 _N_BYTES = 1 << 21
+_MOST_LINES_ABOVE = 20
 _DELIMITERS = ("\t", "::", ";", "|", ",")
 _QUOTINGS: tuple[dict[str, Any], ...] = ({}, {"quoted_line_breaks": True}, {"quote": ""})
 _SHOWN_DELIMITERS = {"\t": "tab"}
@@ -65,6 +67,21 @@ class FileLook:
         """Of each record the day that its file's name says; None where it says none."""
         files = self.files or ((self.name, self.n_records),)
         return [day for name, n_records in files for day in [day_of_file(name)] * n_records]
+
+
+def header_told(look: FileLook) -> str:
+    """Return which line was taken for the header, and what it reads; of a file without one, that there is none.
+
+    What may be a value is shown by its shape alone: a line of values may have been taken for names.
+    """
+    if look.form is None:
+        return "each line's keys name its columns"
+    number = look.form.get("skip_lines", 0) + 1
+    if not look.form["has_header"]:
+        return f"line {number} reads as values, so that no line names the columns"
+    names = [name if re.fullmatch(r"[^\W\d][^\d@]*", name) else shape_of(name) for name in [*look.columns][:12]]
+    more = ", ..." if len(look.columns) > len(names) else ""
+    return f"line {number} was taken for the header: {', '.join(names)}{more}"
 
 
 def joined(first: FileLook, second: FileLook) -> FileLook:
@@ -208,12 +225,20 @@ def _word(value: Any) -> str:
 
 def _delimited_look(path: Path, name: str, text: str, encoding: str) -> FileLook:
     form, rows = _cut(text)
-    width = max({len(row) for row in rows}, key=[len(row) for row in rows].count)
-    doubts = []
+    width, doubts = _width(rows), []
+    n_above = _n_lines_above(text, form, width)
+    if n_above:
+        below = text.split("\n", n_above)[n_above]
+        form, rows = _cut(below)
+        width = _width(rows)
+        doubts.append(
+            f"skip_lines: the first {n_above} line(s) aren't cut into {width} values as the others are: a title above "
+            "the header?"
+        )
     if odd := sum(len(row) != width for row in rows):
         doubts.append(f"{odd} of {len(rows)} lines have more or fewer than {width} values")
     whole = [row for row in rows if len(row) == width]
-    shown: dict[str, Any] = {"has_header": _is_header(rows)}
+    shown: dict[str, Any] = {"has_header": _is_header(rows)} | ({"skip_lines": n_above} if n_above else {})
     if form.delimiter != ",":
         shown["delimiter"] = _SHOWN_DELIMITERS.get(form.delimiter, form.delimiter)
     if not form.quote:
@@ -234,6 +259,26 @@ def _delimited_look(path: Path, name: str, text: str, encoding: str) -> FileLook
         if names.count(one) == 1 and place < width
     }
     return FileLook(path, name, "csv", encoding, shown, columns, len(body), doubts)
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many values most lines have; of equally usual numbers the larger."""
+    widths = [len(row) for row in rows]
+    return max(sorted(set(widths), reverse=True), key=widths.count)
+
+
+def _n_lines_above(text: str, form: CsvFormat, width: int) -> int:
+    """Return how many lines stand above the header; 0 where what follows them is none.
+
+    A title that a spreadsheet exported is filled up with delimiters: its cells are as many, and empty but for one.
+    """
+    lines = text.split("\n", _MOST_LINES_ABOVE + 1)[: _MOST_LINES_ABOVE + 1]
+    for number, line in enumerate(lines):
+        cells = split_line(line.removesuffix("\r"), form) or []
+        if len(cells) == width and sum(bool(cell.strip(" ")) for cell in cells) >= max(1, (width + 1) // 2):
+            below = text.split("\n", number)[number]
+            return number if number and _is_header(_cut(below)[1]) else 0
+    return 0
 
 
 def _cut(text: str) -> tuple[CsvFormat, list[list[str]]]:

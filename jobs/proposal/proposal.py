@@ -20,7 +20,7 @@ from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed, number_by_file
 from jobs.proposal.file_days import day_patterns
 from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
-from jobs.proposal.file_looks import FileLook, joined, look_at
+from jobs.proposal.file_looks import FileLook, header_told, joined, look_at
 from jobs.proposal.session_hours import day_of, hours_past, times_of_sessions
 from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
 from jobs.proposal.time_guesses import is_local
@@ -51,9 +51,8 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
     sides = _sides(looks, guesses) if len(looks) > 1 else {}
     found = {pattern: guess for pattern, guess in guesses.items() if guess is not None and pattern not in sides}
     if not found:
-        raise DeliveryError(
-            f"{', '.join(look.name for look in looks.values())}: no column holds a time, so no line looks like an event"
-        )
+        told = "; ".join(f"{look.name} ({header_told(look)})" for look in [*looks.values()][:5])
+        raise DeliveryError(f"{told}: no column holds a time, so no line looks like an event")
     unread = [pattern for pattern, guess in guesses.items() if guess is None and pattern not in sides]
     text = _text(name or _name_of(paths[0]), found, {pattern: groups[pattern] for pattern in found}, unread)
     first = _first_delivery(found, groups)

@@ -489,3 +489,33 @@ def test_numbered_lines_of_several_files_are_known_by_their_file(tmp_path: Path)
     assert several.csv is not None
     assert several.csv.added == ("row", "file")
     assert several.events.user_id.columns == ("file", "row")
+
+
+SALES = ["at;customer;sku;eur", *(f"2026-01-05 10:{n:02};c{n % 5};{n % 7};{n},50" for n in range(30))]
+
+
+@pytest.mark.parametrize(
+    ("above", "n_lines"),
+    [([], 0), (["Sales report 2026"], 1), (["Sales report;;;"], 1), (["Sales", "exported; 05.01.2026", ""], 3)],
+)
+def test_lines_above_the_header_are_found(tmp_path: Path, above: list[str], n_lines: int) -> None:
+    """Alone, filled up to the header's width, or several with a blank one: the columns are those below."""
+    source = _draft(_write(tmp_path / "sales.csv", _csv([*above, *SALES])))
+    assert source.csv is not None
+    assert source.csv.skip_lines == n_lines
+    assert source.events.user_id.column == "customer"
+
+
+def test_a_broken_first_line_of_values_is_no_title(tmp_path: Path) -> None:
+    """Without names below it, leaving it out would lose a line of the log."""
+    source = _draft(_write(tmp_path / "log.csv", _csv(["2026-01-05 10:00;c1", *SALES[1:]])))
+    assert source.csv is not None
+    assert (source.csv.skip_lines, source.csv.has_header) == (0, False)
+
+
+def test_the_line_taken_for_the_header_is_named(tmp_path: Path) -> None:
+    """Where no column holds a time, by its number; what may be a value shows its shape alone."""
+    rows = ["Shop report", "sku;Ann7;what", *(f"{n % 7};x{n % 3};word" for n in range(30))]
+    told = r"sales.csv \(line 2 was taken for the header: sku, aaa9, what\): no column holds a time"
+    with pytest.raises(DeliveryError, match=told):
+        propose([_write(tmp_path / "sales.csv", _csv(rows))])

@@ -1,0 +1,66 @@
+"""What stands above a header is no record: neither read nor counted, however the file is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.specs.source import Source
+from jobs.errors import DeliveryError
+from jobs.landing.delivered_files import find_files, measure, read_columns
+from jobs.landing.raw_lines import LineFile, read_batches, reading_of, side_reading
+from tests.jobs.events.test_shoppers_apart import _source as numbered
+
+KEY = b"a key for tests only"
+TITLE = 'Sales, "2026\n\n'
+ROWS = ["at,who", "2026-01-05T10:00:00Z,ann", "2026-01-05T10:01:00Z,bob"]
+
+
+def _source(**form: Any) -> Source:
+    content = numbered({"column": "who"}).model_dump(exclude_none=True, exclude_defaults=True)
+    content["csv"] = {"has_header": True, "skip_lines": 2} | form
+    consent = {"files": ["**/*.consent"], "format": "csv", "csv": content["csv"]}
+    columns = {"user_id": {"column": "who"}, "is_given": {"column": "at"}}
+    return Source.model_validate(content | {"consent": consent | {"columns": columns}})
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        ({}, TITLE + "\n".join(ROWS), [(4, ROWS[1]), (5, ROWS[2])]),
+        ({}, "\ufeff" + TITLE + "\n".join(ROWS), [(4, ROWS[1]), (5, ROWS[2])]),
+        # A quote in the title opens no record.
+        ({"quoted_line_breaks": True}, TITLE + "\n".join(ROWS) + "\n", [(4, ROWS[1]), (5, ROWS[2])]),
+        ({"line_number": "row"}, TITLE + "\n".join(ROWS), [(4, f"{ROWS[1]},4"), (5, f"{ROWS[2]},5")]),
+        ({"has_header": False, "columns": ("at", "who")}, TITLE + "\n".join(ROWS[1:]), [(3, ROWS[1]), (4, ROWS[2])]),
+        ({}, TITLE + ROWS[0], []),
+    ],
+)
+def test_lines_above_are_neither_read_nor_counted(
+    tmp_path: Path, form: dict[str, Any], text: str, expected: list[tuple[int, str]]
+) -> None:
+    """Lines keep the numbers they have in the file; of a log and of a table beside it alike."""
+    source = _source(**form)
+    for name in ("2026-01-05.csv", "2026-01-05.consent"):
+        (tmp_path / name).write_text(text)
+    for file in find_files(source, tmp_path):
+        reading = side_reading(source.side_tables["consent"], KEY) if file.kind != "events" else reading_of(source, KEY)
+        found = [
+            (number, line)
+            for batch in read_batches(LineFile(file.path, file.name), reading)
+            for number, line in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True)
+        ]
+        assert found == expected
+        assert measure(file, source, KEY).n_lines == len(expected)
+    header = read_columns(next(file for file in find_files(source, tmp_path) if file.kind == "events"), source)
+    assert header == (None if "columns" in form else ("at", "who", *(["row"] if "line_number" in form else [])))
+
+
+def test_a_header_that_stands_elsewhere_is_refused(tmp_path: Path) -> None:
+    """The export lost its title: its first line of data is no header."""
+    (tmp_path / "2026-01-05.csv").write_text("\n".join(ROWS) + "\n")
+    (file,) = find_files(_source(), tmp_path)
+    with pytest.raises(DeliveryError, match="the header doesn't fit source till: column 'at' is missing"):
+        measure(file, _source(), KEY)
