@@ -234,7 +234,10 @@ class Run:
         return self.folder / "promotion.json"
 
     def seconds(self, step: str) -> Path:
-        """Return the file of how long a step of the night took, such as `prepare` or `train-discrete_cql-1`."""
+        """Return the file of how long a step of the night took, such as `prepare` or `train-discrete_cql-1`.
+
+        Step `night` is the whole of it, from its run's start to its end, with what it left of the disk.
+        """
         return self.folder / "seconds" / f"{step}.json"
 
 
@@ -360,8 +363,8 @@ def sent_alerts(home: Path) -> Path:
     return home / "logs" / "sent_alerts.jsonl"
 
 
-def night_pace(home: Path) -> Path:
-    """Return the file with one JSON line for each DAG's run of a night: its seconds, and the disk's free bytes."""
+def earlier_night_pace(home: Path) -> Path:
+    """Return the file that earlier releases kept nights' seconds and free bytes in, one JSON line each; only read."""
     return home / "logs" / "night_pace.jsonl"
 
 

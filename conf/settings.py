@@ -99,6 +99,7 @@ class Settings:
     given_artifacts: str | None = None
     lineage: str | None = None
     spark_options: Path | None = None
+    airflow_sqlite: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -136,6 +137,7 @@ class Settings:
             serving_key=given.get("NIGHTCART_SERVING_KEY") or None,
             alerts=AlertSettings.of(given),
             airflow_database=_airflow_database(given),
+            airflow_sqlite=_sqlite_file(given.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or ""),
             lineage=given.get("NIGHTCART_LINEAGE") or None,
             spark_options=Path(given["NIGHTCART_SPARK_OPTIONS"]) if given.get("NIGHTCART_SPARK_OPTIONS") else None,
             given_artifacts=_uri(given.get("NIGHTCART_MLFLOW_ARTIFACTS") or ""),
@@ -144,9 +146,25 @@ class Settings:
     @property
     def mlflow_database(self) -> Path | None:
         """The file of MLflow's SQLite database; None where a server, a folder or another database is the registry."""
-        address = self.mlflow_uri.partition("?")[0]
-        path = address.removeprefix(_SQLITE)
-        return Path(path).absolute() if address.startswith(_SQLITE) and path not in ("", ":memory:") else None
+        return _sqlite_file(self.mlflow_uri)
+
+    @property
+    def airflow_file(self) -> Path:
+        """The file of Airflow's SQLite database, where that isn't on PostgreSQL: Airflow's own variable may name it."""
+        return self.airflow_sqlite or self.home / "airflow" / "airflow.db"
+
+    def databases_in_use(self) -> list[Path]:
+        """Return the SQLite files that are MLflow's or Airflow's database, of this process or of the services' last.
+
+        Services note which database they brought up to date, since whoever asks may not have their variables.
+        """
+        found = [path for path in (self.mlflow_database, self.airflow_file) if path is not None]
+        try:
+            noted = (self.home / "airflow" / "database.made").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return found
+        address = noted.partition(" ")[2].rpartition(" pool of ")[0]
+        return [*found, *(path for path in [_sqlite_file(address)] if path is not None)]
 
     @property
     def shown_mlflow_uri(self) -> str:
@@ -264,6 +282,13 @@ def _misfit_databases(given: Mapping[str, str]) -> list[str]:
     if artifacts and mlflow.startswith("http"):
         problems.append("NIGHTCART_MLFLOW_ARTIFACTS: the server named by NIGHTCART_MLFLOW_URI decides; unset one")
     return problems
+
+
+def _sqlite_file(address: str) -> Path | None:
+    """Return the file that an address of SQLite names; None for other addresses."""
+    path = address.partition("?")[0].removeprefix(_SQLITE)
+    is_file = address.startswith(_SQLITE) and path not in ("", ":memory:")
+    return Path(path).absolute() if is_file else None
 
 
 def _airflow_database(given: Mapping[str, str]) -> str | None:

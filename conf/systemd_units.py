@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from conf.errors import SettingError
 from conf.settings import PROJECT_ROOT, Settings
@@ -46,10 +47,10 @@ class Folders:
 def folders_of(settings: Settings, *, backups: Path, user: str) -> Folders:
     """Return the folders of this checkout and home; of one that is written to, its parent: restores rename it."""
     written = [settings.home.parent]
-    artifacts = settings.artifacts_uri or ""
-    other = [settings.lake, Path(artifacts.removeprefix("file://")) if settings.given_artifacts else None]
+    artifacts = urlsplit(settings.given_artifacts or "")
+    other = [settings.lake, *([Path(unquote(artifacts.path))] if artifacts.scheme == "file" else [])]
     for path in other:
-        if path is not None and path.is_absolute() and not any(path.is_relative_to(one) for one in written):
+        if not any(path.is_relative_to(one) for one in written):
             written.append(path.parent)
     return Folders(PROJECT_ROOT, backups, tuple(written), user)
 

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from conf.errors import NightcartError
-from conf.paths import Run, night_pace, source_runs
+from conf.paths import Run, source_runs
 from conf.settings import Settings
 from dags.alerts.alert import Alert
 from dags.alerts.pace import Pace, disk_finding, keep_pace, read_paces, slow_finding
@@ -78,8 +78,8 @@ def night_over(context: Mapping[str, Any]) -> list[Alert]:
     day = date.fromisoformat(run_date(run))
     seconds = (datetime.now(tz=UTC) - run.start_date).total_seconds()
     now = Pace.measured(instance.dag_id, day, seconds, settings.lake)
-    earlier = read_paces(night_pace(settings.home))
-    keep_pace(night_pace(settings.home), now)
+    earlier = read_paces(settings.home, source, scenario, instance.dag_id)
+    keep_pace(Run(settings.home, source, scenario, day), now)
     found = [
         slow_finding(now, earlier, settings.alerts.slower),
         disk_finding(now, earlier, settings.alerts.disk_nights),

@@ -16,6 +16,7 @@ from conf.settings import Settings
 from rl.upkeep.disk_use import bytes_a_night, bytes_by_table, freed_bytes, nights_left
 from rl.upkeep.needed_nights import KnownNight, known_nights
 from rl.upkeep.table_versions import old_delta_files, set_aside, superseded_versions
+from rl.upkeep.unneeded_models import remove_models, unneeded_models
 from rl.upkeep.working_files import (
     ended_pins,
     forget_results,
@@ -35,13 +36,15 @@ Kinds = Mapping[str, Sequence[Path]]
 def run(*, settings: Settings, is_confirmed: bool, keep_days: int) -> dict[str, Any]:
     """Remove what nobody needs, if that is confirmed; print a line a kind and return what goes, in paths and bytes.
 
-    Raw files, the pseudonym key, the records of approvals, launches and alerts, and MLflow's entries always stay.
+    Raw files, the pseudonym key, the records of approvals, launches and alerts, and MLflow's entries always stay; of
+    entries that can't be promoted any more the model goes.
     Killed midway, the same command finishes: what is half removed lies where no reader looks.
 
     Args:
         settings: of the home.
         is_confirmed: nothing is removed without.
-        keep_days: days that logs, copies made before upgrades, pins of nights and the history of Delta tables stay.
+        keep_days: days that logs, copies made before upgrades, pins and models of nights, and the history of Delta
+            tables stay.
 
     Raises:
         NightAtWork: somebody computes a night; nothing was removed.
@@ -84,8 +87,9 @@ def _found(settings: Settings, lakes: Iterable[Lake], nights: Sequence[KnownNigh
         "delta_history": [path for lake in lakes for path in old_delta_files(lake, keep_days=keep_days)],
         "pins": ended_pins(nights),
         "checkpoints": unneeded_checkpoints(nights),
+        "models": [one.folder for one in unneeded_models(settings, nights)],
         "logs": old_logs(settings.home, keep_days=keep_days),
-        "copies": old_copies(settings.home, settings.mlflow_database, keep_days=keep_days),
+        "copies": old_copies(settings.home, settings.databases_in_use(), keep_days=keep_days),
         "staging": [path for lake in lakes for path in orphaned_staging(lake)],
     }
 
@@ -105,6 +109,8 @@ def _remove(settings: Settings, lakes: Iterable[Lake], kinds: Kinds, keep_days: 
     # Looked for again: what was published or prepared meanwhile may name what was found.
     nights = known_nights(settings, keep_days=keep_days)
     _refuse_at_work(nights)
+    for path in remove_models(settings, nights, kinds["models"]):
+        remove(path)
     for lake in lakes:
         with publishing(lake.lock):
             aside = [
@@ -125,6 +131,7 @@ def _lines(result: Mapping[str, Any]) -> list[str]:
         "delta_history": "files that Delta tables no longer name",
         "pins": "pins of old nights",
         "checkpoints": "checkpoints of nights that nothing needs",
+        "models": "models of versions that can't be promoted",
         "logs": "old logs",
         "copies": "copies of databases made before upgrades",
         "staging": "what killed jobs left",

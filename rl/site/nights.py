@@ -19,6 +19,8 @@ SHOWN_NIGHTS = 30
 """So many of a scenario's last nights are read."""
 
 STAGES = ("ingest", "build", "prepare", "train", "evaluate", "register")
+WHOLE = "night"
+"""From the start of the run that trains to its end, with what it waited for; the alert of slow nights is about it."""
 """Of a night, in their order."""
 
 _PAGES = (
@@ -43,7 +45,7 @@ class Night:
         why: the gate's first reason, why nothing was learned, or why the night failed.
         at_work: who computes it just now; empty where nobody does.
         is_promoted: its version became champion.
-        seconds: by stage, of those that are known; trainings are added up.
+        seconds: by stage and of the whole run that trains, of those that are known; trainings are added up.
         pages: what to call each page of the night, and where it lies.
     """
 
@@ -172,11 +174,11 @@ def _seconds(run: Run, left: LeftFiles) -> dict[str, float]:
             found[stage] = sum(float(one) for one in told.values() if isinstance(one, int | float))
     for path in sorted(run.seconds("any").parent.glob("[!.]*.json")):
         stage, took = path.stem.partition("-")[0], left.mapping(path).get("seconds")
-        if isinstance(took, int | float) and stage in STAGES:
+        if isinstance(took, int | float) and stage in (*STAGES, WHOLE):
             found[stage] = found.get(stage, 0.0) + float(took)
     if "train" not in found and (took := _trainings(run, left)):
         found["train"] = took
-    return {stage: found[stage] for stage in STAGES if stage in found}
+    return {stage: found[stage] for stage in (*STAGES, WHOLE) if stage in found}
 
 
 def _trainings(run: Run, left: LeftFiles) -> float:

@@ -8,9 +8,10 @@ from datetime import date
 from itertools import combinations
 from statistics import median
 
-from rl.site.nights import STAGES
+from rl.site.nights import STAGES, WHOLE
 
 TOTAL = "all stages"
+START_TO_END = "training, start to end"
 _LEAST_NIGHTS = 4
 """So many nights are needed before anything is called a trend."""
 _SLOWER = 1.5
@@ -49,17 +50,20 @@ class StageTrend:
 
 
 def stage_trends(nights: Sequence[tuple[date, Mapping[str, float]]]) -> tuple[StageTrend, ...]:
-    """Return the trend of each stage that any night has seconds of, in the stages' order, and of their sum last.
+    """Return the trend of each stage that any night has seconds of, of their sum, and of the whole run that trains.
 
-    The sum is of nights that know every stage which any night knows: others would look shorter than they were.
+    That run takes less than its stages where they go side by side, and more where they wait. The sum is of nights that
+    know every stage which any night knows: others would look shorter than they were.
 
     Args:
         nights: date and seconds by stage, the oldest first.
     """
     stages = [stage for stage in STAGES if any(stage in seconds for _, seconds in nights)]
     trends = [_trend(stage, [(day, told[stage]) for day, told in nights if stage in told]) for stage in stages]
-    whole = [(day, sum(told.values())) for day, told in nights if set(told) >= set(stages)]
-    return (*trends, *([_trend(TOTAL, whole)] if whole and len(stages) > 1 else []))
+    summed = [(day, sum(told[stage] for stage in stages)) for day, told in nights if set(told) >= set(stages)]
+    trends += [_trend(TOTAL, summed)] if summed and len(stages) > 1 else []
+    whole = [(day, told[WHOLE]) for day, told in nights if WHOLE in told]
+    return (*trends, *([_trend(START_TO_END, whole)] if whole else []))
 
 
 def _trend(stage: str, found: Sequence[tuple[date, float]]) -> StageTrend:

@@ -87,4 +87,4 @@ def address_of(name: str, settings: Settings) -> str:
 def sqlite_file(name: str, settings: Settings) -> Path:
     """Return the file of one of the home's databases in SQLite."""
     own = settings.mlflow_database
-    return settings.home / "airflow" / "airflow.db" if name == "airflow" or own is None else own
+    return settings.airflow_file if name == "airflow" or own is None else own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
 
@@ -54,20 +54,22 @@ def old_logs(home: Path, *, keep_days: int) -> list[Path]:
     return sorted(path for path in found if path.is_file() and not path.is_symlink() and path.stat().st_mtime < before)
 
 
-def old_copies(home: Path, mlflow_database: Path | None, *, keep_days: int) -> list[Path]:
+def old_copies(home: Path, in_use: Collection[Path], *, keep_days: int) -> list[Path]:
     """Return the copies of Airflow's and MLflow's databases that upgrades made more than so many days ago.
 
     Args:
         home: of the deployment.
-        mlflow_database: MLflow's SQLite file, whose copies lie beside it; None where a server keeps it.
+        in_use: SQLite files that are somebody's database now, however they are called; copies of MLflow's lie beside
+            it.
         keep_days: days that a copy stays, from when it was last written.
     """
     before = time.time() - keep_days * 24 * 3600
-    folders = {home} if mlflow_database is None else {home, mlflow_database.parent}
-    copies = [path for ending in _COPIES for path in (home / "airflow").glob(f"before-*{ending}")]
-    copies += [path for folder in folders for end in _COPIES for path in folder.glob(f"mlflow-before-upgrade-*{end}")]
+    used = {path.resolve() for path in in_use}
+    copies = {path for ending in _COPIES for path in (home / "airflow").glob(f"before-*{ending}")}
+    for folder in {home, *(path.parent for path in in_use)}:
+        copies |= {path for ending in _COPIES for path in folder.glob(f"mlflow-before-upgrade-*{ending}")}
     files = (path for path in copies if path.is_file() and not path.is_symlink())
-    return sorted(path for path in files if path != mlflow_database and path.stat().st_mtime < before)
+    return sorted(path for path in files if path.resolve() not in used and path.stat().st_mtime < before)
 
 
 def orphaned_staging(lake: Lake) -> list[Path]:

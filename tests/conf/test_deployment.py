@@ -83,13 +83,15 @@ def test_a_backup_goes_where_it_was_told_to(spaced: Folders) -> None:
 
 def test_units_open_what_they_need_and_no_more() -> None:
     """A home below /home is hidden by systemd unless the unit says otherwise; a lake of its own is written to."""
-    settings = Settings.from_environment(
-        {"NIGHTCART_HOME": "/home/me/cart/home", "NIGHTCART_LAKE": "/data/big lake/lake"}
-    )
+    lake, models = "/data/big lake/lake", "/data/more models/ours"
+    given = {"NIGHTCART_HOME": "/home/me/cart/home", "NIGHTCART_LAKE": lake, "NIGHTCART_MLFLOW_ARTIFACTS": models}
+    settings = Settings.from_environment(given)
     folders = folders_of(settings, backups=Path("/backups"), user="me")
-    assert folders.written == (Path("/home/me/cart"), Path("/data/big lake"))
+    assert folders.written == (Path("/home/me/cart"), Path("/data/big lake"), Path("/data/more models"))
     text = units(folders)["nightcart.service"].splitlines()
-    assert {"ProtectHome=false", "User=me", 'ReadWritePaths=/home/me/cart "/data/big lake"'} <= set(text)
+    assert {"ProtectHome=false", "User=me", 'ReadWritePaths=/home/me/cart "/data/big lake" "/data/more models"'} <= set(
+        text
+    )
     elsewhere = Folders(Path("/opt/a"), Path("/b"), (Path("/c"),), "me")
     assert {"ProtectHome=true", "PrivateTmp=true"} <= set(units(elsewhere)["nightcart.service"].splitlines())
     with pytest.raises(SettingError, match=r"'/opt/a\$HOME' holds a character"):

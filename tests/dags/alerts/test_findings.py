@@ -13,10 +13,11 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
-from conf.paths import Run, night_pace
+from conf.paths import Run
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.scenario import load_pipeline
 from dags.alerts.findings import HELD_BACK, NOTHING_CAME, failures, nothing_promotable, waiting_approval
+from dags.alerts.pace import Pace, keep_pace
 from dags.alerts.telling import AlertNotifier
 from dags.ingest_events import ingest_events
 from dags.scenario_dags import scenario_dags
@@ -137,17 +138,12 @@ def test_a_slow_night_and_a_filling_disk_are_told(
 ) -> None:
     """Against what the nights before left; the night's own pace is kept for the next ones."""
     monkeypatch.setattr("dags.alerts.pace._LEAST_SECONDS", 0.0)  # a test's night is short
-    total = 10**18
-    night_pace(tmp_path).parent.mkdir(parents=True)
-    lines = [
-        {"dag": "train_recommendation", "night": f"2026-01-{day}", "seconds": 0.001, "free_bytes": total}
-        | {"total_bytes": total}
-        for day in range(20, 27)
-    ]
-    night_pace(tmp_path).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    for day in range(20, 27):
+        kept = Pace("train_recommendation", f"2026-01-{day}", 0.001, 10**18, 10**18)
+        keep_pace(Run(tmp_path, SOURCE, SCENARIO, date(2026, 1, day)), kept)
     assert dag_of("train").test(run_conf={"date": DATE}).state == "success"
     assert [one["alert"] for one in posted.received] == ["slow_night", "disk"]
-    assert json.loads(night_pace(tmp_path).read_text().splitlines()[-1])["night"] == DATE
+    assert json.loads(Run(tmp_path, SOURCE, SCENARIO, date.fromisoformat(DATE)).seconds("night").read_text())["seconds"]
 
 
 def test_a_row_ends_with_a_promotable_night(tmp_path: Path) -> None:

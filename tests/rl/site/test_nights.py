@@ -85,7 +85,7 @@ def test_seconds_come_from_results_and_from_the_steps_own_files(home: Home) -> N
     home.write(run.candidate("bc-2") / "result.json", {"seconds": {"updates": 1.0, "all": 4.0}})
     (earlier,) = read_nights(home.folder, LeftFiles(), [])
     assert earlier.seconds == {"ingest": 10.0, "build": 20.0, "train": 7.0}
-    for step, took in (("prepare", 2.0), ("train-bc-1", 5.0), ("train-bc-2", 6.0), ("monitor", 9.0)):
+    for step, took in (("prepare", 2.0), ("train-bc-1", 5.0), ("train-bc-2", 6.0), ("monitor", 9.0), ("night", 30.0)):
         home.write(run.seconds(step), {"seconds": took})
     (now,) = read_nights(home.folder, LeftFiles(), [])
-    assert now.seconds == {"ingest": 10.0, "build": 20.0, "prepare": 2.0, "train": 11.0}
+    assert now.seconds == {"ingest": 10.0, "build": 20.0, "prepare": 2.0, "train": 11.0, "night": 30.0}

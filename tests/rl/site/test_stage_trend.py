@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from rl.site.stage_trend import TOTAL, stage_trends
+from rl.site.stage_trend import START_TO_END, TOTAL, stage_trends
 
 DAY = date(2026, 3, 2)
 
@@ -56,3 +56,10 @@ def test_the_sum_is_of_whole_nights() -> None:
 
 def test_no_nights_have_no_trends() -> None:
     assert stage_trends([]) == ()
+
+
+def test_the_whole_run_is_no_part_of_the_sum() -> None:
+    """It holds the stages already; a night of an earlier release, which doesn't know it, counts in the sum."""
+    found = stage_trends(nights({"prepare": 1.0, "train": 2.0}, {"prepare": 1.0, "train": 4.0, "night": 9.0}))
+    told = {trend.stage: trend.seconds for trend in found}
+    assert told == {"prepare": (1.0, 1.0), "train": (2.0, 4.0), TOTAL: (3.0, 5.0), START_TO_END: (9.0,)}

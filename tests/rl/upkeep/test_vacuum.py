@@ -97,6 +97,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     home = Home(tmp_path / "home")
     used = {("recommendation-policy", 2): "its version is the champion"}
     monkeypatch.setattr(needed_nights, "_used_versions", lambda *_: used)
+    monkeypatch.setattr(vacuum, "unneeded_models", lambda *_: [])
     folder = home.lake.transitions(SCENARIO, "s1")
     for n, version, is_old in ((0, 1, True), (1, 2, True), (2, 3, False), (3, 4, False)):
         pinned = home.version(folder, f"date={DAY + timedelta(days=n)}", f"pinned{n}")
@@ -149,6 +150,7 @@ def test_only_what_nobody_needs_goes(home: Home) -> None:
         "delta_history": 0,
         "pins": 0,
         "checkpoints": 100,
+        "models": 0,
         "logs": 10,
         "copies": 0,
         "staging": 7,
@@ -195,13 +197,32 @@ def test_copies_made_before_upgrades_go_when_they_are_old(home: Home) -> None:
     assert {*kept, young} <= home.files()
 
 
-def test_a_copy_that_became_the_database_stays(tmp_path: Path) -> None:
-    """Somebody went back to a copy by naming it: it is MLflow's database now, however it is called."""
-    copy, other = (tmp_path / f"mlflow-before-upgrade-{name}-20250101-000000.db" for name in ("abc", "abd"))
-    for path in (copy, other):
+@pytest.mark.parametrize("how", ["mlflow", "airflow", "noted", "linked"])
+def test_a_copy_that_became_a_database_stays(tmp_path: Path, how: str) -> None:
+    """Somebody went back to a copy by naming it: it is MLflow's or Airflow's now, however it is called.
+
+    Whoever types `make vacuum` may not have the services' variables: they noted what they work on.
+    """
+    airflow = tmp_path / "airflow"
+    airflow.mkdir()
+    mlflow_copies = [tmp_path / f"mlflow-before-upgrade-{name}-20250101-000000.db" for name in ("abc", "abd")]
+    airflow_copies = [airflow / f"before-3.1.{n}-20250101-000000.db" for n in (0, 1)]
+    for path in (*mlflow_copies, *airflow_copies):
         path.write_text("x")
         os.utime(path, (LONG_AGO, LONG_AGO))
-    assert old_copies(tmp_path, copy, keep_days=30) == [other]
+    used = mlflow_copies[0] if how == "mlflow" else airflow_copies[0]
+    given = {"NIGHTCART_HOME": str(tmp_path)}
+    if how == "mlflow":
+        given["NIGHTCART_MLFLOW_URI"] = f"sqlite:///{used}"
+    elif how == "airflow":
+        given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{used}?timeout=30"
+    elif how == "noted":
+        (airflow / "database.made").write_text(f"3.3.2 sqlite:///{used} pool of 2")
+    else:
+        (airflow / "airflow.db").symlink_to(used)
+    settings = Settings.from_environment(given)
+    found = old_copies(tmp_path, settings.databases_in_use(), keep_days=30)
+    assert found == sorted({*mlflow_copies, *airflow_copies} - {used})
 
 
 def test_a_night_whose_checkpoints_went_says_so(home: Home) -> None:
