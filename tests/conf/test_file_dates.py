@@ -9,6 +9,7 @@ import pytest
 
 from conf.errors import SpecError
 from conf.file_dates import date_in, refuse_pattern
+from conf.settings import PROJECT_ROOT
 from conf.specs.delivery import Delivery
 from conf.specs.strict_yaml import parse_model
 
@@ -56,3 +57,12 @@ def test_the_reference_shows_patterns_that_find_their_own_examples() -> None:
     told = Delivery.model_fields["date_pattern"].description or ""
     shown = re.findall(r"`([^`]*\(.*?)` for `([^`]+)`", told)
     assert [date_in(name, pattern) for pattern, name in shown] == [JUNE_1] * 3
+
+
+def test_the_table_of_the_page_on_sources_holds() -> None:
+    """Each path of it has the first of June by the pattern beside it."""
+    page = (PROJECT_ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    table = page.partition("## The day of a file")[2].partition("\n##")[0]
+    shown = re.findall(r"^\| `([^`]+)` \| `([^`]+)`", table, re.MULTILINE)
+    assert len(shown) == 4
+    assert [date_in(path, pattern) for path, pattern in shown] == [JUNE_1] * 4
