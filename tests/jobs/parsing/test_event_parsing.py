@@ -658,3 +658,40 @@ def test_money_is_not_missed_of_a_kind_that_nobody_knows() -> None:
     good = {"event_time": "2026-01-05T12:00:00Z", "event_type": "purchase", "user_id": "u"}
     rows = _parse(shop, _json({"unknown": good | {"event_type": "wishlist"}, "known": good}))
     assert (_problem(rows["unknown"]), _problem(rows["known"])) == ("unknown type", "missing price")
+
+
+def _mapped(**events: Any) -> EventParser:
+    base = {
+        "event_time": {"column": "at", "unit": "iso"},
+        "event_type": {"column": "what", "map": {"buy": "purchase", "back": "refund"}},
+        "user_id": {"column": "who"},
+    }
+    changes = {"events": EventMapping.model_validate(base | events), "feeds": ()}
+    return EventParser(canonical(**changes), None)
+
+
+def _read(parser: EventParser, **given: Any) -> ParsedLine:
+    row = {"at": "2026-01-05T12:00:00Z", "what": "buy", "who": "ann"} | given
+    return parser.parse(json.dumps(row), {}, DAY)
+
+
+@pytest.mark.parametrize(
+    ("given", "user", "order"),
+    [
+        ({"card": "c1", "till": 7, "receipt": 12}, "c1", "7-12"),
+        ({"till": 7, "receipt": 12.0}, "7-12", "7-12"),
+        ({"till": 7, "receipt": 12, "old_till": 3, "old_receipt": 9}, "7-12", "3-9"),
+        # Half of what is joined is none.
+        ({"till": 7, "receipt": 12, "old_till": 3}, "7-12", "7-12"),
+        ({"till": 7}, None, None),
+    ],
+)
+def test_the_first_of_joined_columns_counts(given: dict[str, Any], user: str | None, order: str | None) -> None:
+    """A card, else a receipt of a till; returns take the receipt that they name, else their own."""
+    parser = _mapped(
+        user_id={"first_of": ["card", ["till", "receipt"]], "separator": "-"},
+        order_id={"first_of": [["old_till", "old_receipt"], ["till", "receipt"]], "separator": "-"},
+    )
+    parsed = _read(parser, **given)
+    assert (parsed.user_id, parsed.records[0]["order_id"]) == (user, order)
+    assert (parsed.refusal is None) == (user is not None)
