@@ -97,7 +97,14 @@ class FieldMapping(GrownModel):
         examples=[["card", ["branch", "till", "receipt"]]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map", "first_of"})
+    fold_case: bool = Field(
+        default=False,
+        description="Reads capitals as small letters, where it is true: ids that a shop's systems write as `AB-7` and "
+        "`ab-7`. What `extract` found is folded, then looked up in `map`.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map", "first_of", "fold_case"})
 
     @property
     def raw_columns(self) -> list[str]:

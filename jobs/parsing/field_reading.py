@@ -33,7 +33,7 @@ class FieldReader:
         self._ways = [[columns.index(name) for name in names] for names in mapping.alternatives]
         self.places = [place for way in self._ways for place in way]
         self._pattern = re.compile(mapping.extract) if mapping.extract is not None else None
-        self._is_shaped = mapping.extract is not None or mapping.map is not None
+        self._is_shaped = mapping.extract is not None or mapping.map is not None or mapping.fold_case
 
     @property
     def is_as_delivered(self) -> bool:
@@ -75,6 +75,7 @@ class FieldReader:
             if found is None or found.group(1) is None:
                 raise UnfitValue
             value = found.group(1).strip(" ")
+        value = value.casefold() if self.mapping.fold_case else value
         if self.mapping.map is not None:
             if value not in self.mapping.map:
                 raise UnfitValue

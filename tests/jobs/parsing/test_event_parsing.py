@@ -695,3 +695,20 @@ def test_the_first_of_joined_columns_counts(given: dict[str, Any], user: str | N
     parsed = _read(parser, **given)
     assert (parsed.user_id, parsed.records[0]["order_id"]) == (user, order)
     assert (parsed.refusal is None) == (user is not None)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "given", "expected"),
+    [
+        ({"column": "sku", "fold_case": True}, "AB-7", "ab-7"),
+        ({"column": "sku"}, "AB-7", "AB-7"),
+        ({"columns": ["sku", "what"], "fold_case": True}, "AB-7", "ab-7|buy"),
+        ({"column": "sku", "fold_case": True, "extract": "^[A-Z]+-(.+)$"}, "SHOP-X9", "x9"),
+        ({"column": "sku", "fold_case": True, "map": {"ab-7": "Shoe"}}, "AB-7", "Shoe"),
+        ({"column": "sku", "fold_case": True}, "STRASSE", "strasse"),
+        ({"column": "sku", "fold_case": True}, "Straße", "strasse"),
+    ],
+)
+def test_capitals_are_folded_where_a_column_says_so(mapping: dict[str, Any], given: str, expected: str) -> None:
+    """After what is extracted, and before it is looked up."""
+    assert _read(_mapped(item_id=mapping), sku=given).records[0]["item_id"] == expected
