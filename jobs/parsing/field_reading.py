@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from conf.specs.event_mapping import DerivedEvent, EventTypeMapping
 from conf.specs.field_mapping import FieldMapping, NumberMapping
-from jobs.parsing.exact_numbers import stored_number
+from jobs.parsing.exact_numbers import FRACTION, is_fraction, stored_number
 from jobs.parsing.raw_values import Structure, UnfitValue, id_text
 from jobs.parsing.record_cutting import Values
 
@@ -109,6 +109,11 @@ class NumberReader(FieldReader):
             return self._stored(text)
         return stored_number(text, self._name, self._mapping, values[self._other_place])
 
+    def named(self, text: str, values: Values) -> str:
+        """Return the field's name for a value that can't be stored, and whether it is a fraction of a whole."""
+        other = values[self._other_place] if self._other_place is not None else None
+        return self._name + (FRACTION if is_fraction(text, self._name, self._mapping, other) else "")
+
 
 class TypeReader:
     """Reads the event type; `places` are those of the values of a record that it is read from."""
@@ -181,7 +186,7 @@ class DerivedReader:
             given = reader.value(values, path)
             found[name] = reader.number(given, values) if given is not None else None
             if given is not None and found[name] is None:
-                raise UnfitNumber(name, given)
+                raise UnfitNumber(reader.named(given, values), given)
         return found
 
 

@@ -184,7 +184,7 @@ def test_value_is_read_exactly(parsed: dict[str, ParsedLine], case: str, field: 
         ("price beyond all bounds", "bad price"),
         ("price with an absurd exponent", "bad price"),
         ("price too long to store", "bad price"),
-        ("quantity of a half", "bad quantity"),
+        ("quantity of a half", "bad quantity (a fraction)"),
         ("position too great", "bad position"),
         ("propensity that rounds to nothing", "bad propensity"),
         ("propensity above one", "bad propensity"),
@@ -712,3 +712,39 @@ def test_the_first_of_joined_columns_counts(given: dict[str, Any], user: str | N
 def test_capitals_are_folded_where_a_column_says_so(mapping: dict[str, Any], given: str, expected: str) -> None:
     """After what is extracted, and before it is looked up."""
     assert _read(_mapped(item_id=mapping), sku=given).records[0]["item_id"] == expected
+
+
+@pytest.mark.parametrize(
+    ("mapping", "given", "stored", "field"),
+    [
+        ({}, "0.62", None, "quantity (a fraction)"),
+        ({}, 1.5, None, "quantity (a fraction)"),
+        ({"decimal_comma": True}, "0,62", None, "quantity (a fraction)"),
+        ({"divided_by": "per"}, 3, None, "quantity (a fraction)"),
+        ({"at_least": 1}, "0", None, "quantity"),
+        ({}, "many", None, "quantity"),
+        ({}, "1e25", None, "quantity"),
+        ({"scale": 1000}, "0.62", 620, None),
+        ({}, "2.000", 2, None),
+    ],
+)
+def test_a_fraction_of_a_piece_is_named(
+    mapping: dict[str, Any], given: str | float, stored: int | None, field: str | None
+) -> None:
+    """Unlike what is no number, or out of its bounds: a smaller unit is whole."""
+    parsed = _read(_mapped(quantity={"column": "n"} | mapping), n=given, per=2)
+    assert parsed.records[0]["quantity"] == stored
+    assert (parsed.refusal and (parsed.refusal.reason, parsed.refusal.field)) == (field and ("bad_number", field))
+
+
+def test_money_of_weights_is_exact_in_grams_or_alone() -> None:
+    """Grams at a thousandth of the price make the till's amount; the amount alone needs no quantity."""
+    grams = _read(
+        _mapped(quantity={"column": "kg", "scale": 1000}, price={"column": "per_kg", "scale": 0.001}),
+        kg="0.62",
+        per_kg="2.99",
+    ).records[0]
+    assert grams["quantity"] * grams["price"] == 1_853_800
+    alone = _read(_mapped(amount={"column": "sum"}), kg="0.62", sum="1.85")
+    assert alone.refusal is None
+    assert (alone.records[0]["amount"], alone.records[0]["quantity"]) == (1_850_000, None)
