@@ -296,8 +296,11 @@ def refuse_unfit_paths(events: EventMapping, unnested: Sequence[str] | None = No
             )
     _refuse_single(elements)
     for field in dict.fromkeys(field for field, _, _ in elements if field != "derived"):
-        if getattr(events, field).first_of is None:
-            _refuse_several([one for one in elements if one[0] == field], "what one value is made of lies below one")
+        mapping, of_field = getattr(events, field), [one for one in elements if one[0] == field]
+        ways = mapping.alternatives if mapping.first_of is not None and isinstance(mapping, FieldMapping) else []
+        parts = [[one for one in of_field if one[1] in way] for way in ways]
+        for some in parts if mapping.first_of is not None else [of_field]:
+            _refuse_several(some, "what one value is made of lies below one")
 
 
 def refuse_unfit_lists(events: EventMapping, form: CsvFormat) -> None:

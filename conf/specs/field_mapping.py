@@ -89,19 +89,36 @@ class FieldMapping(GrownModel):
         examples=[{"1": "mobile", "2": "desktop"}],
     )
 
-    first_of: tuple[str, ...] | None = Field(
+    first_of: tuple[str | tuple[str, ...], ...] | None = Field(
         default=None,
         min_length=2,
-        description="Lists raw columns of which the first that holds a value counts.",
-        examples=[["Lineitem sku", "Lineitem name"]],
+        description="Lists raw columns of which the first that holds a value counts; a list among them stands for its "
+        "columns joined by `separator`, which hold a value where each of them does.",
+        examples=[["card", ["branch", "till", "receipt"]]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map", "first_of"})
+    fold_case: bool = Field(
+        default=False,
+        description="Reads capitals as small letters, where it is true: ids that a shop's systems write as `AB-7` and "
+        "`ab-7`. What `extract` found is folded, then looked up in `map`.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map", "first_of", "fold_case"})
 
     @property
     def raw_columns(self) -> list[str]:
         """Raw columns it is read from."""
-        return [self.column] if self.column is not None else list(self.columns or self.first_of or ())
+        return [column for columns in self.alternatives for column in columns]
+
+    @property
+    def alternatives(self) -> list[tuple[str, ...]]:
+        """Raw columns that are joined, of each way to have a value: the first whose columns all hold one counts."""
+        if self.column is not None:
+            return [(self.column,)]
+        if self.columns is not None:
+            return [self.columns]
+        return [(one,) if isinstance(one, str) else one for one in self.first_of or ()]
 
     @field_validator("extract", "from_path")
     @classmethod
@@ -113,6 +130,8 @@ class FieldMapping(GrownModel):
         origins = [self.column, self.columns, self.first_of, self.constant, self.from_path]
         if sum(origin is not None for origin in origins) != 1:
             raise ValueError("give exactly one of column, columns, constant, from_path, first_of")
+        if not all(self.alternatives):
+            raise ValueError("first_of: an empty list names no column; leave it out")
         return self
 
 

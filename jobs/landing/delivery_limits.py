@@ -17,12 +17,18 @@ import pyarrow.compute as pc
 from conf.specs.source import Source
 from conf.tables import READ_RIGHT
 from jobs.landing.unlikely_deliveries import Unlikely
+from jobs.parsing.exact_numbers import FRACTION
 
 # So many lines with an unreadable value of a field, and none with a readable one, are no dirt.
 _LEAST_UNREAD = 20
 
 # So many wrong lines, and no more than half of them all, say nothing of a share: of four lines one is soon a quarter.
 _FEW = 2
+
+_WHOLE_CURE = (
+    "quantities are whole: map a smaller unit (kilograms with scale: 1000 are grams, their price then with scale: "
+    "0.001), or leave quantity out and map amount alone"
+)
 
 _FIELDS = {"bad_timestamp": "event_time", "unknown_event_type": "event_type", "outside_window": "event_time"}
 _UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
@@ -174,8 +180,10 @@ def unread_fields(filled: Mapping[str, int], rejected: Mapping[str, int]) -> dic
     found = {}
     for name, n_lines in sorted(rejected.items()):
         reason, _, field = name.partition(" ")
-        if reason in ("bad_number", "bad_id") and n_lines >= _LEAST_UNREAD and not filled.get(field):
-            found[name] = f"no value of {field} could be read: {n_lines} lines are {reason}, and no event has one"
+        plain = field.removesuffix(FRACTION)
+        if reason in ("bad_number", "bad_id") and n_lines >= _LEAST_UNREAD and not filled.get(plain):
+            told = f"no value of {plain} could be read: {n_lines} lines are {reason}, and no event has one"
+            found[name] = told if plain == field else f"{told}; {_WHOLE_CURE}"
     return found
 
 
@@ -195,6 +203,8 @@ def example_of(lines: RejectedLines, source: Source) -> str:
 def _looks(shape: str, name: str | None, source: Source) -> str:
     mapping = source.events.event_time
     text = f"looks like {shape}"
+    if name == f"quantity{FRACTION}":
+        return f"{text}: {_WHOLE_CURE}"
     if name != "event_time":
         return text
     digits = shape.partition(".")[0].strip("-")

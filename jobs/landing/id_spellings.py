@@ -101,8 +101,9 @@ def unknown_orders_told(n_unknown: int, n_named: int, where: str) -> str:
     return (
         f"{n_unknown} of {n_named} orders that refunds name ({n_unknown / n_named:.0%}) have no purchase {where}: "
         "these refunds take nothing back; if returns have numbers of their own, map order_id to the number of the "
-        "purchase (first_of: [purchase_order, order], where returns name it in a column of its own), or leave it out "
-        "for refunds, which then take back the shopper's latest purchase of the item"
+        "purchase, where returns name it in columns of their own (first_of: [purchase_order, order], or of joined ones "
+        "first_of: [[purchase_till, purchase_receipt], [till, receipt]]), or leave it out for refunds, which then take "
+        "back the shopper's latest purchase of the item"
     )
 
 

@@ -116,7 +116,7 @@ def numbered_anew_in(source: Source, n_files: int) -> str | None:
     """
     number = None if source.csv is None else source.csv.line_number
     user = source.events.user_id
-    if number is None or n_files < 2 or number not in (user.column, *(user.first_of or ())):
+    if number is None or n_files < 2 or (number,) not in user.alternatives:
         return None
     return numbered_anew_told(number, n_files)
 

@@ -220,7 +220,7 @@ class EventParser:
                 continue
             fields[name] = reader.number(given, values)
             if fields[name] is None:
-                refusals.append(Refusal("bad_number", name, shape_of(given)))
+                refusals.append(Refusal("bad_number", reader.named(given, values), shape_of(given)))
 
 
 def shape_of(value: str) -> str:

@@ -19,6 +19,9 @@ _COMMA_NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", re.ASCI
 _PLACES = Decimal("1e-18")
 _TOO_LARGE = Decimal("1e20")
 _UNITS = dict.fromkeys(MONEY_FIELDS, Decimal("1e-6")) | {"propensity": Decimal("1e-15"), "rate": Decimal("1e-18")}
+FRACTION = " (a fraction)"
+"""What a rejected line says behind the name of a field that is counted whole and holds a fraction."""
+
 _LONGEST = {"quantity": 2**63, "position": 2**31, "price": 2**63, "propensity": 1000, "rate": 10**9}
 _LONGEST |= dict.fromkeys(("amount", "cost", "discount"), LARGEST_MONEY)
 
@@ -32,22 +35,33 @@ def stored_number(text: str, name: str, mapping: NumberMapping, other: str | Non
         mapping: its bounds.
         other: the number that multiplies or divides it, where the mapping names one.
     """
-    number = _exact(_with_point(text) if mapping.decimal_comma else text)
-    if number is not None and mapping.scale is not None:
-        number = _EXACT.multiply(number, Decimal(str(mapping.scale)))
-    if number is not None and (mapping.times is not None or mapping.divided_by is not None):
-        number = _combined(
-            number,
-            _exact(_with_point(other) if other and mapping.decimal_comma else other),
-            name,
-            is_product=mapping.times is not None,
-        )
+    number = _number(text, name, mapping, other)
     if number is None or abs(number) >= _TOO_LARGE:
         return None
     try:
         return _stored(_EXACT.quantize(number, _PLACES), name, mapping)
     except InvalidOperation:
         return None
+
+
+def is_fraction(text: str, name: str, mapping: NumberMapping, other: str | None = None) -> bool:
+    """Return whether it is a fraction of what is counted whole (0.62 kg), for no other reason unfit.
+
+    Arguments as of `stored_number`.
+    """
+    number = _number(text, name, mapping, other) if name not in _UNITS else None
+    return number is not None and abs(number) < _TOO_LARGE and number != _EXACT.to_integral_value(number)
+
+
+def _number(text: str, name: str, mapping: NumberMapping, other: str | None) -> Decimal | None:
+    """Return the number as the mapping makes it of the text, before it is rounded and its bounds are checked."""
+    number = _exact(_with_point(text) if mapping.decimal_comma else text)
+    if number is not None and mapping.scale is not None:
+        number = _EXACT.multiply(number, Decimal(str(mapping.scale)))
+    if number is None or (mapping.times is None and mapping.divided_by is None):
+        return number
+    second = _exact(_with_point(other) if other and mapping.decimal_comma else other)
+    return _combined(number, second, name, is_product=mapping.times is not None)
 
 
 def _exact(text: str | None) -> Decimal | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from conf.specs.event_mapping import DerivedEvent, EventTypeMapping
 from conf.specs.field_mapping import FieldMapping, NumberMapping
-from jobs.parsing.exact_numbers import stored_number
+from jobs.parsing.exact_numbers import FRACTION, is_fraction, stored_number
 from jobs.parsing.raw_values import Structure, UnfitValue, id_text
 from jobs.parsing.record_cutting import Values
 
@@ -30,11 +30,10 @@ class FieldReader:
     def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
         self.mapping = mapping
         self._constant = str(mapping.constant) if mapping.constant is not None else None
-        names = mapping.columns or mapping.first_of or ((mapping.column,) if mapping.column is not None else ())
-        self._takes_first = mapping.first_of is not None
-        self.places = [columns.index(name) for name in names]
+        self._ways = [[columns.index(name) for name in names] for names in mapping.alternatives]
+        self.places = [place for way in self._ways for place in way]
         self._pattern = re.compile(mapping.extract) if mapping.extract is not None else None
-        self._is_shaped = mapping.extract is not None or mapping.map is not None
+        self._is_shaped = mapping.extract is not None or mapping.map is not None or mapping.fold_case
 
     @property
     def is_as_delivered(self) -> bool:
@@ -47,7 +46,7 @@ class FieldReader:
         Raises:
             UnfitValue: a list or an object stands there, or what the mapping doesn't know.
         """
-        return self._joined([values[place] for place in self.places], path, _as_it_is)
+        return self._joined(values, path, _as_it_is)
 
     def id(self, values: Values, path: PathValues) -> str | None:
         """Return the value as an id: one id, whether delivered as a whole number, a float or text.
@@ -56,23 +55,19 @@ class FieldReader:
             UnfitValue: it is there and can't be an id.
         """
         is_whole = self.mapping.whole
-        return self._joined(
-            [values[place] for place in self.places], path, lambda value: id_text(value, is_whole=is_whole)
-        )
+        return self._joined(values, path, lambda value: id_text(value, is_whole=is_whole))
 
-    def _joined(self, given: Values, path: PathValues, read: Callable[[str], str]) -> str | None:
+    def _joined(self, values: Values, path: PathValues, read: Callable[[str], str]) -> str | None:
         if self._constant is not None:
             return self._constant or None
         if self.mapping.from_path is not None:
             return path[self.mapping.from_path]
-        if self._takes_first:
-            given = [next((one for one in given if one is not None), None)]
-        if len(given) == 1:
-            value = read(given[0]) if given[0] is not None else None
-        else:
-            whole = [one for one in given if one is not None]
-            value = self.mapping.separator.join(map(read, whole)) if len(whole) == len(given) else None
-        return self._shaped(value) if self._is_shaped and value is not None else value
+        for way in self._ways:
+            whole = [one for place in way if (one := values[place]) is not None]
+            if len(whole) == len(way):
+                value = read(whole[0]) if len(way) == 1 else self.mapping.separator.join(map(read, whole))
+                return self._shaped(value) if self._is_shaped else value
+        return None
 
     def _shaped(self, value: str) -> str | None:
         if self._pattern is not None:
@@ -80,6 +75,7 @@ class FieldReader:
             if found is None or found.group(1) is None:
                 raise UnfitValue
             value = found.group(1).strip(" ")
+        value = value.casefold() if self.mapping.fold_case else value
         if self.mapping.map is not None:
             if value not in self.mapping.map:
                 raise UnfitValue
@@ -112,6 +108,11 @@ class NumberReader(FieldReader):
         if self._other_place is None:
             return self._stored(text)
         return stored_number(text, self._name, self._mapping, values[self._other_place])
+
+    def named(self, text: str, values: Values) -> str:
+        """Return the field's name for a value that can't be stored, and whether it is a fraction of a whole."""
+        other = values[self._other_place] if self._other_place is not None else None
+        return self._name + (FRACTION if is_fraction(text, self._name, self._mapping, other) else "")
 
 
 class TypeReader:
@@ -185,7 +186,7 @@ class DerivedReader:
             given = reader.value(values, path)
             found[name] = reader.number(given, values) if given is not None else None
             if given is not None and found[name] is None:
-                raise UnfitNumber(name, given)
+                raise UnfitNumber(reader.named(given, values), given)
         return found
 
 

@@ -60,6 +60,7 @@ def test_source_names_hold_the_formats_that_ship() -> None:
         ({"events": {"event_time": {"unit": "pattern", "pattern": "yyyy DDD"}}}, "'DDD' isn't read"),
         ({"duplicates": "rejct"}, "did you mean 'reject'"),
         ({"events": {"user_id": {"first_of": ["user", "item"]}}}, "exactly one of column, columns, constant"),
+        ({"events": {"user_id": {"column": None, "first_of": ["user", []]}}}, "an empty list names no column"),
         ({"events": {"user_id": {"column": "usr"}}}, "no column 'usr' among csv.columns; did you mean 'user'"),
         ({"events": {"event_time": {"constant": "2020-01-01"}}}, "exactly one of column, columns, constant"),
         ({"events": {"event_time": {"unit": "day_number"}}}, "give day_one with unit: day_number"),

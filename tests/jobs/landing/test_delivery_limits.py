@@ -21,7 +21,7 @@ from conf.specs.source import Source, load_source
 from jobs.commands.ingest import ingest, land_logs
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.landing.acceptance import accept, accepted_note, accepted_notes
-from jobs.landing.delivery_limits import RejectedLines, n_shifted, summarize, unlikely_lines
+from jobs.landing.delivery_limits import RejectedLines, example_of, n_shifted, summarize, unlikely_lines, unread_fields
 from jobs.landing.raw_deliveries import read_raw_deliveries
 from jobs.landing.unlikely_deliveries import refuse
 from tests.jobs.conftest import Ingest
@@ -210,3 +210,16 @@ def test_one_file_that_cannot_be_read_of_a_log_split_by_date_is_named(ingest_int
     expected = r"events-b\.jsonl\.gz: not a whole gzip file [^$]*though 2 other file\(s\) of events can be read"
     with pytest.raises(DeliveryError, match=expected):
         ingest_into(tmp_path / "home", FIRST, logs, source)
+
+
+def test_a_fraction_is_told_with_what_to_map_instead() -> None:
+    """Of a few lines as of all of them; pieces in the other lines are values that could be read."""
+    line = _lines(1, "bad_number", "quantity (a fraction)", "9.99")
+    assert "looks like 9.99: quantities are whole: map a smaller unit (kilograms with scale: 1000" in example_of(
+        line, source()
+    )
+    rejected = {"bad_number quantity (a fraction)": 25}
+    assert unread_fields({"quantity": 3}, rejected) == {}
+    (told,) = unread_fields({}, rejected).values()
+    assert told.startswith("no value of quantity could be read: 25 lines are bad_number")
+    assert told.endswith("or leave quantity out and map amount alone")

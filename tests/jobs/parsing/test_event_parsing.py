@@ -184,7 +184,7 @@ def test_value_is_read_exactly(parsed: dict[str, ParsedLine], case: str, field: 
         ("price beyond all bounds", "bad price"),
         ("price with an absurd exponent", "bad price"),
         ("price too long to store", "bad price"),
-        ("quantity of a half", "bad quantity"),
+        ("quantity of a half", "bad quantity (a fraction)"),
         ("position too great", "bad position"),
         ("propensity that rounds to nothing", "bad propensity"),
         ("propensity above one", "bad propensity"),
@@ -658,3 +658,93 @@ def test_money_is_not_missed_of_a_kind_that_nobody_knows() -> None:
     good = {"event_time": "2026-01-05T12:00:00Z", "event_type": "purchase", "user_id": "u"}
     rows = _parse(shop, _json({"unknown": good | {"event_type": "wishlist"}, "known": good}))
     assert (_problem(rows["unknown"]), _problem(rows["known"])) == ("unknown type", "missing price")
+
+
+def _mapped(**events: Any) -> EventParser:
+    base = {
+        "event_time": {"column": "at", "unit": "iso"},
+        "event_type": {"column": "what", "map": {"buy": "purchase", "back": "refund"}},
+        "user_id": {"column": "who"},
+    }
+    changes = {"events": EventMapping.model_validate(base | events), "feeds": ()}
+    return EventParser(canonical(**changes), None)
+
+
+def _read(parser: EventParser, **given: Any) -> ParsedLine:
+    row = {"at": "2026-01-05T12:00:00Z", "what": "buy", "who": "ann"} | given
+    return parser.parse(json.dumps(row), {}, DAY)
+
+
+@pytest.mark.parametrize(
+    ("given", "user", "order"),
+    [
+        ({"card": "c1", "till": 7, "receipt": 12}, "c1", "7-12"),
+        ({"till": 7, "receipt": 12.0}, "7-12", "7-12"),
+        ({"till": 7, "receipt": 12, "old_till": 3, "old_receipt": 9}, "7-12", "3-9"),
+        # Half of what is joined is none.
+        ({"till": 7, "receipt": 12, "old_till": 3}, "7-12", "7-12"),
+        ({"till": 7}, None, None),
+    ],
+)
+def test_the_first_of_joined_columns_counts(given: dict[str, Any], user: str | None, order: str | None) -> None:
+    """A card, else a receipt of a till; returns take the receipt that they name, else their own."""
+    parser = _mapped(
+        user_id={"first_of": ["card", ["till", "receipt"]], "separator": "-"},
+        order_id={"first_of": [["old_till", "old_receipt"], ["till", "receipt"]], "separator": "-"},
+    )
+    parsed = _read(parser, **given)
+    assert (parsed.user_id, parsed.records[0]["order_id"]) == (user, order)
+    assert (parsed.refusal is None) == (user is not None)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "given", "expected"),
+    [
+        ({"column": "sku", "fold_case": True}, "AB-7", "ab-7"),
+        ({"column": "sku"}, "AB-7", "AB-7"),
+        ({"columns": ["sku", "what"], "fold_case": True}, "AB-7", "ab-7|buy"),
+        ({"column": "sku", "fold_case": True, "extract": "^[A-Z]+-(.+)$"}, "SHOP-X9", "x9"),
+        ({"column": "sku", "fold_case": True, "map": {"ab-7": "Shoe"}}, "AB-7", "Shoe"),
+        ({"column": "sku", "fold_case": True}, "STRASSE", "strasse"),
+        ({"column": "sku", "fold_case": True}, "Straße", "strasse"),
+    ],
+)
+def test_capitals_are_folded_where_a_column_says_so(mapping: dict[str, Any], given: str, expected: str) -> None:
+    """After what is extracted, and before it is looked up."""
+    assert _read(_mapped(item_id=mapping), sku=given).records[0]["item_id"] == expected
+
+
+@pytest.mark.parametrize(
+    ("mapping", "given", "stored", "field"),
+    [
+        ({}, "0.62", None, "quantity (a fraction)"),
+        ({}, 1.5, None, "quantity (a fraction)"),
+        ({"decimal_comma": True}, "0,62", None, "quantity (a fraction)"),
+        ({"divided_by": "per"}, 3, None, "quantity (a fraction)"),
+        ({"at_least": 1}, "0", None, "quantity"),
+        ({}, "many", None, "quantity"),
+        ({}, "1e25", None, "quantity"),
+        ({"scale": 1000}, "0.62", 620, None),
+        ({}, "2.000", 2, None),
+    ],
+)
+def test_a_fraction_of_a_piece_is_named(
+    mapping: dict[str, Any], given: str | float, stored: int | None, field: str | None
+) -> None:
+    """Unlike what is no number, or out of its bounds: a smaller unit is whole."""
+    parsed = _read(_mapped(quantity={"column": "n"} | mapping), n=given, per=2)
+    assert parsed.records[0]["quantity"] == stored
+    assert (parsed.refusal and (parsed.refusal.reason, parsed.refusal.field)) == (field and ("bad_number", field))
+
+
+def test_money_of_weights_is_exact_in_grams_or_alone() -> None:
+    """Grams at a thousandth of the price make the till's amount; the amount alone needs no quantity."""
+    grams = _read(
+        _mapped(quantity={"column": "kg", "scale": 1000}, price={"column": "per_kg", "scale": 0.001}),
+        kg="0.62",
+        per_kg="2.99",
+    ).records[0]
+    assert grams["quantity"] * grams["price"] == 1_853_800
+    alone = _read(_mapped(amount={"column": "sum"}), kg="0.62", sum="1.85")
+    assert alone.refusal is None
+    assert (alone.records[0]["amount"], alone.records[0]["quantity"]) == (1_850_000, None)

@@ -72,6 +72,14 @@ MAPPINGS: dict[str, dict[str, Any]] = {
         "quantity": {"column": "n", "map": {"2": "4"}},
         "propensity": {"constant": 1},
     },
+    "folded": {
+        "user_id": {"column": "who", "fold_case": True},
+        "item_id": {"column": "item", "extract": "^([A-Z]?.*)$", "fold_case": True},
+    },
+    "first of joined": {
+        "user_id": {"first_of": ["flag", ["who", "group"], "item"], "whole": True},
+        "item_id": {"first_of": [["group", "item"], ["item"]], "separator": "/", "extract": "^(.{1,3})"},
+    },
     "divided": {"price": {"column": "cost", "divided_by": "n", "above": 0}, "event_type": {"constant": "purchase"}},
 }
 WORDS = st.sampled_from(
