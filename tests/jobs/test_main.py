@@ -113,7 +113,11 @@ def test_what_waits_beside_an_accepted_delivery_is_told_apart(
 
     monkeypatch.setattr(jobs.main, "_accepted", lambda *_: True)
     monkeypatch.setattr(jobs.main, "is_published", lambda *_: is_there)
-    monkeypatch.setattr(jobs.main, "start_spark", lambda *_: SimpleNamespace(stop=lambda: None))
+    monkeypatch.setattr(
+        jobs.main,
+        "start_spark",
+        lambda *_: SimpleNamespace(stop=lambda: None, sparkContext=SimpleNamespace(master="local")),
+    )
     monkeypatch.setattr(jobs.main, "_result", hold_back)
     assert main(["accept", "--source", "canonical", "--delivery", "2026-01-05", "--reason", "a sale"]) == 65
     assert message in capsys.readouterr().err
