@@ -283,7 +283,7 @@ bench-kernel: setup  ## how many rows a second each function of the kernel takes
 bench-monitor: setup  ## false alarms over two quiet years, delays of detection, looks every day, and the ledger of launches; RUNS=500 LAUNCHES=1000 SEED=1
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_monitor
 
-bench-serve: setup  ## decisions a second beside `mlflow models serve`, kills under load, served days judged; SECTIONS=throughput,kills,on_policy, SECONDS_EACH=10, KILLS=20, SEEDS=5
+bench-serve: setup  ## decisions a second beside `mlflow models serve`, also on an earlier release's model, kills under load, served days judged; SECTIONS=throughput,earlier_model,kills,on_policy, SECONDS_EACH=10, KILLS=20, SEEDS=5
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.serve.bench_serve
 
 bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to transitions, against DuckDB; SIZES, FORMS, SECTIONS=chain,marginal,heavy,night, REPEATS, NIGHT_EVENTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,15 +23,19 @@ from rl.errors import EvaluationError, PolicyError, RegistryError, ServingError
 from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, MonitorFigures, read_monitor
 from rl.monitor.alerts import keep_alerts
 from rl.monitor.arrivals import arrivals
-from rl.monitor.launch_outcomes import WatchedLaunch
+from rl.monitor.explored_days import FollowedPlan, explored_rows, mixtures_in
+from rl.monitor.launch_outcomes import WatchedLaunch, arm_of
 from rl.monitor.look import Checked, Look, Served, frequency_figures, look_at
 from rl.monitor.page import render_monitor_page
 from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
+from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
-from rl.monitor.served_rows import ServedRows, read_served_rows, served_episodes
+from rl.monitor.served_rows import ExploredRows, ServedRows, read_served_rows, served_episodes
 from rl.monitor.watched_launches import watched_launches
 from rl.policy import StochasticPolicy
+from rl.registry.approvals import read_approvals
 from rl.registry.champion import load_version_policy
+from rl.registry.exploration import read_plan
 from rl.registry.launches import settle_launches
 from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
@@ -42,6 +46,7 @@ from rl.registry.switching import roll_back
 from rl.registry.versions import load_version
 from rl.rollout.assignment import is_control
 from rl.serving.decide import FALLBACK_VERSION
+from rl.serving.explored import Explored
 
 MONITOR = "monitor"
 """Who is written down where a broken promise led to a rollback."""
@@ -111,6 +116,7 @@ def _served(
     if rows is None:
         return None
     arms = {one.policy_version: one.arm for one in launches if one.policy_version is not None}
+    explored = _explored(settings, pipeline, rows, horizon)
     held_out = partial(
         is_control,
         key=settings.pseudonym_key(),
@@ -118,21 +124,63 @@ def _served(
         share=pipeline.scenario.exploration.control_holdout,
     )
     episodes = served_episodes(
-        rows, pipeline, horizon=horizon, arms=arms, fallback=FALLBACK_VERSION, is_control=held_out
+        rows, pipeline, horizon=horizon, arms=arms, fallback=FALLBACK_VERSION, is_control=held_out, explored=explored
     )
-    judged = _judged(rows, launches)
-    return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon)
+    judged = _judged(rows, episodes, launches)
+    return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)
 
 
-def _judged(rows: ServedRows, launches: Sequence[WatchedLaunch]) -> WatchedLaunch | None:
-    """Return the newest launch that decided on the last day on which any did; None where none ever did."""
-    last: dict[str, int] = {}
+def _judged(rows: ServedRows, episodes: ServedEpisodes, launches: Sequence[WatchedLaunch]) -> WatchedLaunch | None:
+    """Return the newest launch that decided on the last day on which any did; None where none ever did.
+
+    A day under an exploration plan is a day of the champion that is explored beside, where it counts.
+    """
+    last: dict[int, int] = {}
     for one in launches:
-        if one.policy_version is not None and (own := rows.is_by({one.policy_version})).any():
-            last[one.policy_version] = int(rows.row_day[own].max())
+        own = np.zeros(len(rows.row_day), dtype=np.bool_)
+        if one.policy_version is not None:
+            own = rows.is_by({one.policy_version})
+        days = [*rows.row_day[own].tolist(), *episodes.of(one.arm).day.tolist()]
+        if days:
+            last[one.version] = max(days)
     if not last:
         return None
-    return next(one for one in reversed(launches) if last.get(str(one.policy_version)) == max(last.values()))
+    return next(one for one in reversed(launches) if last.get(one.version) == max(last.values()))
+
+
+def _explored(settings: Settings, pipeline: Pipeline, rows: ServedRows, horizon: date) -> ExploredRows:
+    """Return what decisions under exploration plans count for."""
+    names = mixtures_in(rows)
+    plans = _followed_plans(settings, pipeline, names) if names else {}
+    return explored_rows(rows, plans, rules_of_scenario(pipeline.scenario), _known_sets(settings, pipeline, horizon))
+
+
+def _followed_plans(settings: Settings, pipeline: Pipeline, names: Sequence[str]) -> dict[str, FollowedPlan]:
+    """Return the approved plans whose mixtures have these names; one that can't be had is left out with a warning."""
+    model, found = f"{pipeline.scenario.name}-policy", dict[str, FollowedPlan]()
+    with open_store(settings) as client:
+        for number in dict.fromkeys(one.version for one in read_approvals(settings, model) if one.kind == "explore"):
+            try:
+                version = None if number is None else load_version(client, model, number)
+                plan = None if version is None else read_plan(client, version)
+                beside = None if plan is None else load_version(client, model, plan.champion)
+                if version is None or plan is None or beside is None:
+                    continue
+                policies = [load_version_policy(client, one) for one in (beside, version)]
+            except (RegistryError, PolicyError, MlflowException, OSError) as error:
+                structlog.get_logger().warning("an explored plan can't be read", version=number, why=str(error))
+                continue
+            explored = Explored.of(plan, policies[1], pipeline.scenario.exploration.max_share)
+            if (name := explored.version_beside(policies[0])) in names:
+                found[name] = FollowedPlan(arm_of(beside.version), policies[0], explored)
+    return found
+
+
+def _known_sets(settings: Settings, pipeline: Pipeline, horizon: date) -> Mapping[str, frozenset[str]] | None:
+    """Return the natural keys by availability id; None where every action is always available."""
+    if pipeline.scenario.action.mask != "availability":
+        return None
+    return read_availability(Lake(settings.lake, pipeline.source.name), horizon)
 
 
 def _earlier(settings: Settings, source: str, scenario: str, run_date: date) -> MonitorFigures | None:
@@ -172,8 +220,7 @@ def _checked(
     found, refusal = _arrivals(settings, pipeline, served, log)
     if isinstance(policy, str):
         return Checked((), policy, found, refusal, None)
-    has_mask = pipeline.scenario.action.mask == "availability"
-    sets = read_availability(Lake(settings.lake, pipeline.source.name), served.horizon) if has_mask else None
+    sets = _known_sets(settings, pipeline, served.horizon)
     known = {
         one.day: one for one in (() if earlier is None else earlier.frequencies) if one.policy_version == policy.version
     }
@@ -211,7 +258,7 @@ def _arrivals(
 ) -> tuple[list[ArrivalFigures], str | None]:
     """Return what of the last days' decisions arrived, or why that can't be told."""
     lake, lateness = Lake(settings.lake, pipeline.source.name), pipeline.source.lateness_days
-    arrived, names = ArrivedDecisions(lake, served.horizon), {*served.arms, FALLBACK_VERSION}
+    arrived, names = ArrivedDecisions(lake, served.horizon), {*served.deciders, FALLBACK_VERSION}
     event_type = pipeline.source.decisions.event_type
     found = []
     for back in range(lateness + 1, -1, -1):

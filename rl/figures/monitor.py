@@ -175,6 +175,23 @@ class Alert(StrictModel):
     sentence: str
 
 
+class ExploredDayFigures(StrictModel):
+    """A day on which decisions followed an exploration plan.
+
+    policy_version: of the mixture. version: whose plan it was; None where that isn't known. n_explained: decisions
+    whose logged propensity is what champion, plan and version give the row. is_counted: its episodes count for the
+    champion, weighed by its probabilities; why: why not.
+    """
+
+    day: date
+    policy_version: str
+    version: int | None
+    n_decisions: int
+    n_explained: int
+    is_counted: bool
+    why: str = ""
+
+
 class MonitorFigures(StrictModel):
     """A night's look at what is served.
 
@@ -184,7 +201,7 @@ class MonitorFigures(StrictModel):
     champion doesn't know, on the last day. other_features: share of the champion's decisions whose propensity is
     another than the tables' observation gives, on the last day that is whole: decided on features that were stale or
     unknown to the service, or under rules of a slate or a day. fallback: share of the last day's served decisions that
-    no policy made.
+    no policy made. explored_days: on which an exploration plan was followed.
     """
 
     source: str
@@ -211,6 +228,7 @@ class MonitorFigures(StrictModel):
     alerts: tuple[Alert, ...] = ()
     rolled_back_to: int | None = None
     is_withdrawn: bool = False
+    explored_days: tuple[ExploredDayFigures, ...] = ()
     rollback_refusal: str | None = None
     unknown_items: float | None = None
     other_features: float | None = None

@@ -26,7 +26,7 @@ from rl.monitor.launch_outcomes import (
 )
 from rl.monitor.propensity_frequencies import Frequencies
 from rl.monitor.realised import ServedEpisodes
-from rl.monitor.served_rows import ServedRows, watched_days
+from rl.monitor.served_rows import ExploredRows, ServedRows, watched_days
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Served:
         judged: the one that is watched: the newest that decided on the last served day.
         fallback: policy version of decisions that no policy made.
         horizon: the night's date.
+        explored: what decisions under exploration plans count for.
     """
 
     rows: ServedRows
@@ -48,11 +49,18 @@ class Served:
     judged: WatchedLaunch
     fallback: str
     horizon: date
+    explored: ExploredRows
 
     @property
     def arms(self) -> dict[str, str]:
         """Name of the arm by policy version."""
         return {one.policy_version: one.arm for one in self.launches if one.policy_version is not None}
+
+    @property
+    def deciders(self) -> dict[str, str]:
+        """What each policy version is called that a service decided under, mixtures of explored days among them."""
+        mixtures = {one.policy_version: f"exploration {one.policy_version}" for one in self.explored.days}
+        return self.arms | mixtures
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
         unknown_items=checked.unknown_items,
         other_features=None if last is None else 1 - last.n_explained / last.n_decisions,
         fallback=_fallback_share(served),
+        explored_days=served.explored.days,
         seen=seen_now(seen, episodes, served.horizon),
     )
     return Look(figures, found)
@@ -165,14 +174,14 @@ def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:
         for one in checked.frequencies
         if one.p_value is not None
     }
-    days = watched_days(served.rows, served.episodes, served=served.arms, fallback=served.fallback, scores=scores)
+    days = watched_days(served.rows, served.episodes, served=served.deciders, fallback=served.fallback, scores=scores)
     return watch(days, false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year)
 
 
 def _fallback_share(served: Served) -> float | None:
     """Return the share of the last served day's decisions that no policy made."""
     rows = served.rows
-    made = rows.is_by({*served.arms, served.fallback})
+    made = rows.is_by({*served.deciders, served.fallback})
     if not made.any():
         return None
     last = rows.row_day[made].max()

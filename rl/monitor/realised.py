@@ -1,8 +1,9 @@
 """What the champion earned more than those whom another decided for on the same days.
 
-On policy: nothing is weighted. Arms are compared within each day, so that neither seasons nor a share that grows
-from day to day makes a difference where there is none, and days count by how many episodes both arms have. The unit
-is the shopper, over all days and arms together: a shopper's visits are not independent of each other.
+On policy: nothing is weighted, but days under an exploration plan (`explored_days`). Arms are compared within each day,
+so that neither seasons nor a share that grows from day to day makes a difference where there is none, and days count
+by how many episodes both arms have. The unit is the shopper, over all days and arms together: a shopper's visits are
+not independent of each other.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class ServedEpisodes:
         arms: names.
         value: discounted reward over the steps that count, in the reward's unit, `(n,)`.
         is_settled: whether every attribution window of it had closed, `(n,)`.
+        is_weighed: whether its value was weighed by importance, since explored decisions are in it, `(n,)`.
     """
 
     day: IntArray
@@ -47,6 +49,7 @@ class ServedEpisodes:
     arms: tuple[str, ...]
     value: FloatArray
     is_settled: BoolArray
+    is_weighed: BoolArray
 
     def __len__(self) -> int:
         return len(self.day)
@@ -54,7 +57,13 @@ class ServedEpisodes:
     def take(self, kept: BoolArray) -> ServedEpisodes:
         """Return the episodes where `kept` is True, `(n,)`."""
         return ServedEpisodes(
-            self.day[kept], self.shopper[kept], self.arm[kept], self.arms, self.value[kept], self.is_settled[kept]
+            self.day[kept],
+            self.shopper[kept],
+            self.arm[kept],
+            self.arms,
+            self.value[kept],
+            self.is_settled[kept],
+            self.is_weighed[kept],
         )
 
     def of(self, arm: str) -> ServedEpisodes:

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from conf.kernel.calendar import calendar_of, day_number
 from conf.specs.scenario import MILLIONTHS, Pipeline
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import BoolArray, IntArray
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.data.transition_columns import Transitions, transitions_from_table
 from rl.data.transitions_reading import PublishedTransitions
+from rl.figures.monitor import ExploredDayFigures
 from rl.monitor.drift import ServedDay
 from rl.monitor.realised import ServedEpisodes
 
@@ -60,6 +61,25 @@ class ServedRows:
         return known[self.row_version]
 
 
+@dataclass(frozen=True)
+class ExploredRows:
+    """What of the served rows was explored, and what it counts for.
+
+    Attributes:
+        is_explored: decided by a mixture, `(n,)`.
+        is_counted: of these, on days whose weights can be trusted, `(n,)`.
+        weight: the champion's probability of the action over the logged propensity; 1 where nothing is weighed, `(n,)`.
+        arms: name of the champion's arm by the mixture's policy version.
+        days: what came of each day.
+    """
+
+    is_explored: BoolArray
+    is_counted: BoolArray
+    weight: FloatArray
+    arms: Mapping[str, str]
+    days: tuple[ExploredDayFigures, ...]
+
+
 def read_served_rows(published: PublishedTransitions, first: date) -> ServedRows | None:
     """Return the published rows from a date on; None where there are none.
 
@@ -85,12 +105,14 @@ def served_episodes(
     arms: Mapping[str, str],
     fallback: str,
     is_control: Callable[[str], bool],
+    explored: ExploredRows | None = None,
 ) -> ServedEpisodes:
     """Return the episodes with their arms and on-policy values.
 
     An episode belongs to the arm of its first decision, whatever decided the later ones; those of shoppers in the
     control group belong to it whoever decided. One that the fallback began belongs to no arm, whoever it is about: a
-    shopper who opted out has another name at each request, by which nobody is held out.
+    shopper who opted out has another name at each request, by which nobody is held out. One with explored decisions
+    counts for the champion that was explored beside, its rewards weighed, or for no arm where the day doesn't count.
 
     Args:
         rows: that were read.
@@ -99,28 +121,48 @@ def served_episodes(
         arms: name of the arm by policy version.
         fallback: policy version of decisions that no policy made.
         is_control: whether a pseudonym is held out.
+        explored: what decisions under exploration plans count for; None where none were made.
     """
     transitions, scenario = rows.transitions, pipeline.scenario
+    arms = {**arms, **({} if explored is None else explored.arms)}
     starts = transitions.offsets[:-1]
     step = np.arange(transitions.n_transitions) - np.repeat(starts, np.diff(transitions.offsets))
     since = transitions.decision_time - np.repeat(transitions.start_time, np.diff(transitions.offsets))
     counted = np.where(step < scenario.evaluation.steps, transitions.reward / MILLIONTHS, 0.0)
     discounted = counted * DiscountFunction.of(scenario.discount).since_start(step, since)
+    if explored is not None:
+        discounted = discounted * _along_episodes(explored.weight, transitions.offsets)
     names = (CONTROL, *dict.fromkeys(arms.values()), OTHERS)
     place = {name: number for number, name in enumerate(names)}
     of_version = np.array([place[arms.get(name, OTHERS)] for name in transitions.policy_versions], dtype=np.int64)
     held_out = np.array([is_control(shopper) for shopper in rows.shoppers], dtype=bool)
     by = rows.row_version[starts]
+    arm = of_version[by]
+    is_weighed = np.zeros(len(starts), dtype=np.bool_)
+    if explored is not None:
+        is_lost = np.logical_or.reduceat(explored.is_explored & ~explored.is_counted, starts)
+        arm = np.where(is_lost, place[OTHERS], arm)
+        is_weighed = np.logical_or.reduceat(explored.is_explored, starts)
     is_held_out = held_out[transitions.user] & ~rows.is_by({fallback})[starts]
     last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
     return ServedEpisodes(
         day=rows.day,
         shopper=transitions.user,
-        arm=np.where(is_held_out, place[CONTROL], of_version[by]),
+        arm=np.where(is_held_out, place[CONTROL], arm),
         arms=names,
         value=np.add.reduceat(discounted, starts),
         is_settled=np.asarray(rows.day <= last_settled),
+        is_weighed=is_weighed,
     )
+
+
+def _along_episodes(weight: FloatArray, offsets: IntArray) -> FloatArray:
+    """Return the product of each row's weight and of all before it in its episode, `(n,)`."""
+    found = weight.copy()
+    changed = np.logical_or.reduceat(weight != 1, offsets[:-1])
+    for start, end in zip(offsets[:-1][changed].tolist(), offsets[1:][changed].tolist(), strict=True):
+        found[start:end] = np.multiply.accumulate(weight[start:end])
+    return found
 
 
 def watched_days(
@@ -166,7 +208,7 @@ def _watched_day(
         own = of_day & rows.is_by({version})
         if own.any():
             names[f"action of {name}"] = transitions.action_id[own]
-        values = episodes.take((episodes.day == day) & episodes.is_settled).of(name).value
+        values = episodes.take((episodes.day == day) & episodes.is_settled & ~episodes.is_weighed).of(name).value
         if len(values):
             numbers[f"value by {name}"] = values
     made = int((of_day & rows.is_by({*served, fallback})).sum())

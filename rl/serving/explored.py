@@ -27,6 +27,9 @@ from rl.policy.action_probabilities import draw
 from rl.policy.stochastic_policy import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.serving.decide import ChosenAction, Offer, as_logged
 
+MIXTURE = "explored-"
+"""What the names begin with under which mixtures decide."""
+
 
 @dataclass(frozen=True)
 class Explored:
@@ -61,7 +64,7 @@ class Explored:
     def version_beside(self, champion: StochasticPolicy) -> str:
         """Return the name under which decisions of the mixture are logged: a hash of all that they depend on."""
         state = sha256("|".join((champion.version, self.policy.version, self._content)).encode())
-        return f"explored-{state.hexdigest()[:12]}"
+        return f"{MIXTURE}{state.hexdigest()[:12]}"
 
     def shares(self, observation: Mapping[str, IntArray], n_rows: int) -> FloatArray:
         """Return the share of decisions at each observation that follows the plan's version, `(n_rows,)`.

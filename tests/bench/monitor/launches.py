@@ -67,6 +67,7 @@ def served(truth: float, rng: np.random.Generator) -> ServedEpisodes:
         arms=("control", "champion"),
         value=value,
         is_settled=np.ones(len(day), dtype=bool),
+        is_weighed=np.zeros(len(day), dtype=bool),
     )
 
 
@@ -100,6 +101,7 @@ def looks_that_miss(rng: np.random.Generator, n_days: int, truth: float = 0.0) -
         arms=("control", "champion"),
         value=value,
         is_settled=np.ones(len(day), dtype=bool),
+        is_weighed=np.zeros(len(day), dtype=bool),
     )
     gains: FloatArray = np.array(
         [(one.value, one.standard_error) for one in running_gains(episodes, "champion", "control")]

@@ -9,19 +9,23 @@ import http.client
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from conf.observation_features import id_hash
 from conf.settings import PROJECT_ROOT
+from rl.policy import load_policy
 from rl.registry.pyfunc_model import save_pyfunc
 from tests.bench.serve.kills import killed
+from tests.frozen_home.unpacked_home import unpack_home
 from tests.rl.policy.policies import make_policy
 from tests.rl.serving.served_home import ACTIONS, promote, running
 
@@ -94,13 +98,20 @@ def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
     policy = make_policy(*actions(n_actions), seed=0)
     policy.save(folder / "policy")
     save_pyfunc(folder / "policy", folder / "model")
+    with mlflow_serving_model(folder / "model", folder) as (port, _):
+        yield port
+
+
+@contextmanager
+def mlflow_serving_model(model: Path, folder: Path, *, cwd: Path = PROJECT_ROOT) -> Iterator[tuple[int, int]]:
+    """MLflow's own server of a saved model; its port and the id of its process group."""
     port = _free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "-p", str(port)]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "-p", str(port)]
     said = folder / "mlflow.log"
     with said.open("w") as log:
         process = subprocess.Popen(
             [*command, "--env-manager", "local"],
-            cwd=PROJECT_ROOT,
+            cwd=cwd,
             # MLflow starts uvicorn by its name.
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"},
             stdout=log,
@@ -109,7 +120,7 @@ def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
         )
     try:
         _wait_for(port, process, said)
-        yield port
+        yield port, process.pid
     finally:
         if process.poll() is None:
             os.killpg(process.pid, 15)
@@ -226,7 +237,75 @@ def _compare_with_mlflow(folder: Path, n_actions: int, ours: float, asked: bytes
     say(n_actions=n_actions, times_mlflow=round(ours / per_second, 1), at_most_times_mlflow=most)
 
 
-SECTIONS: dict[str, Callable[[Path], None]] = {"throughput": _throughput, "kills": _kills, "on_policy": _on_policy}
+def _earlier_model(folder: Path) -> None:
+    """Compare with MLflow's server of a model as an earlier release registered it, asked in turns with the service.
+
+    The frozen home's champion carries its own release's code, and wants all its features from the caller, ids as
+    hashes. The service decides by the same network, over the same actions.
+    """
+    home, own = unpack_home(folder), folder / "own"
+    own.mkdir()
+    (model,) = [path.parent for path in home.rglob("MLmodel") if _is_champion(path, home)]
+    policy = load_policy(model / "data" / "policy")
+    promote(own, 0, policy)
+    names = list(policy.vocabulary.names)
+    events = [
+        {"event_type": kind, "event_time": f"2026-03-30T09:{minute:02d}:00Z", "item_id": names[minute]}
+        for minute in range(10)
+        for kind in ("impression", "click")
+    ]
+    asked = json.dumps({"user_id": "ann", "available_actions": names, "events": events}).encode()
+    hashes = [id_hash(one) for one in names[:10]]
+    record = {one.name: hashes[: one.length] if one.length else 3 for one in policy.encoder.columns}
+    sent = json.dumps({"dataframe_records": [record | {"available_actions": names}]}).encode()
+    found: dict[str, Times] = {name: [] for name in ("mlflow models serve, a model of an earlier release", "nightcart")}
+    with mlflow_serving_model(model, folder, cwd=folder) as (port, group), running(own, version=1) as service:
+        servers = ((port, "/invocations", sent), (service.port, "/v1/recommendation/decide", asked))
+        # The process that follows the registry looks at it every second, whatever is asked.
+        used = (lambda: _processor_seconds(4, group), lambda: _processor_seconds(0, service.process.pid))
+        for server in servers:
+            timed(*server, seconds=1)
+        before = [one() for one in used]
+        ends = time.perf_counter() + 2 * SECONDS
+        while time.perf_counter() < ends:
+            for name, server in zip(found, servers, strict=True):
+                found[name] += timed(*server, seconds=0.2)
+        seconds = [one() - start for one, start in zip(used, before, strict=True)]
+    figures = []
+    for (name, times), processor in zip(found.items(), seconds, strict=True):
+        one = summary(times, sum(times)) | {"processor_ms": round(processor / len(times) * 1_000, 3)}
+        say(section="earlier_model", server=name, n_actions=len(names), connections=1, **one)
+        figures.append(one)
+    ratios = {
+        f"times_mlflow_by_{name}": round(figures[0][name] / figures[1][name], 1) for name in ("p50_ms", "processor_ms")
+    }
+    say(section="earlier_model", n_actions=len(names), **ratios)
+
+
+def _processor_seconds(field: int, value: int) -> float:
+    """Processor seconds of the processes whose status has the value in the field: 0 their own id, 4 their group's."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            head, _, tail = path.read_text().rpartition(")")
+            told = [head.split()[0], "", *tail.split()]
+            total += int(told[13]) + int(told[14]) if int(told[field]) == value else 0
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def _is_champion(model: Path, home: Path) -> bool:
+    """Whether a model is the one that the frozen home's alias champion is on: its first version."""
+    with sqlite3.connect(home / "mlflow.db") as connection:
+        (place,) = connection.execute("SELECT storage_location FROM model_versions WHERE version = 1").fetchone()
+    return bool(place.removeprefix("file://") == str(model.parent))
+
+
+SECTIONS: dict[str, Callable[[Path], None]] = {
+    "throughput": _throughput,
+    "earlier_model": _earlier_model,
+    "kills": _kills,
+    "on_policy": _on_policy,
+}
 
 
 if __name__ == "__main__":

@@ -10,18 +10,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import rl.registry.exploration as exploring_room
 from conf.paths import Run, alerts_log
 from rl.commands import monitor
 from rl.errors import ServingError
+from rl.exploration.strata import EVERYBODY
+from rl.figures.exploration import PLAN_FILE, ExplorationPlan
 from rl.figures.monitor import MonitorFigures, read_monitor
+from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
+from rl.registry.exploration import set_exploring
 from rl.registry.launches import launches
+from rl.registry.person import Person
 from rl.registry.store import aliases, open_store
 from rl.registry.versions import load_version
+from rl.serving.explored import Explored
 from tests.rl.monitor.served_days import ServedHome, champion, launched_home
-from tests.rl.serving.served_home import FIRST, MODEL, SCENARIO, SOURCE
+from tests.rl.policy.policies import make_policy
+from tests.rl.serving.served_home import ACTIONS, FIRST, MODEL, SCENARIO, SOURCE, register
 
 pytestmark = pytest.mark.xdist_group("monitor")
 
@@ -120,6 +129,93 @@ def test_missing_and_strange_decisions_are_told_by_name_once(made: Callable[...,
     assert len(result["alerts"]) == 2 and again["alerts"] == []
     lines = [json.loads(line) for line in alerts_log(served.home).read_text().splitlines()]
     assert [one["kind"] for one in lines] == ["missing_decisions", "strange_decisions"]
+
+
+@pytest.fixture
+def exploring(made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ServedHome]:
+    """Homes in which half of the champion's decisions follow the plan of version 3, whose favorites are worth more."""
+    other = make_policy(*ACTIONS, seed=7)
+
+    def of(*, is_approved: bool = True, **values: Any) -> ServedHome:
+        served = made(**values)
+        plan = ExplorationPlan(
+            model=MODEL,
+            version=register(served.home, 2, other),
+            champion=2,
+            dimension=EVERYBODY,
+            shares={EVERYBODY: 0.5},
+            last_day=START + timedelta(days=100),
+        )
+        served.explored = Explored.of(plan, other, 0.5)
+        served.worth = tuple(4.0 * (mean_probabilities(other) > 1.2 * mean_probabilities(served.policy)))
+        monkeypatch.setattr(exploring_room, "load_pipeline", lambda *_: served.pipeline)
+        with open_store(served.settings) as client:
+            registered = load_version(client, MODEL, 3)
+            assert registered is not None
+            client.log_text(registered.run_id, plan.model_dump_json(), PLAN_FILE)
+            if is_approved:
+                set_exploring(client, served.settings, MODEL, Person("ann", "to learn"), 3)
+        return served
+
+    return of
+
+
+def mean_probabilities(policy: StochasticPolicy) -> np.ndarray:
+    """Of each action, over first decisions that have seen nothing."""
+    columns = {"session_step": np.zeros(1, dtype=np.int64), "recent_shown_items": np.zeros((1, 2), dtype=np.int64)}
+    return policy.probabilities(policy.encoder.encode(columns), np.ones((1, policy.n_actions), dtype=bool))[0]
+
+
+def test_days_under_an_exploration_plan_count_by_importance_weights(exploring: Callable[..., ServedHome]) -> None:
+    """What the champion alone would have earned: exploring earned more than that here, by six standard errors."""
+    served = exploring(gain=0.5, n_shoppers=500)
+    last = lived(served, 6 + served.pipeline.settle_days)
+    result, found = look(served, last)
+    assert found is not None and found.launch.earned is not None
+    assert [(one.version, one.is_counted) for one in found.explored_days] == [(3, True)] * len(found.days)
+    assert all(one.n_explained == one.n_decisions for one in found.explored_days)
+    earned, columns = found.launch.earned, [served.policy, served.explored.policy]
+    champion_worth, other_worth = (float(mean_probabilities(one) @ np.array(served.worth)) for one in columns)
+    assert abs(earned.value - 0.5) < 4 * earned.standard_error
+    assert 0.5 * (other_worth - champion_worth) > 6 * earned.standard_error
+    assert (result["alerts"], found.fallback, earned.n_days) == ([], 0.0, 6)
+    assert [one.n_missing for one in found.arrivals] == [0] * len(found.arrivals)
+    page = Run(served.home, SOURCE, SCENARIO, last).monitor_page.read_text()
+    assert "yes, weighed" in page and "nothing is predicted." in page
+
+
+@pytest.mark.parametrize("change", ["unapproved", "other share"])
+def test_explored_days_that_nothing_explains_count_for_nobody(
+    exploring: Callable[..., ServedHome], change: str
+) -> None:
+    """No approved plan decides under their name; all their decisions arrived even so, and no alert says otherwise."""
+    served = exploring(is_approved=change != "unapproved")
+    served.serve(START)
+    assert served.explored is not None
+    before, served.explored = served.explored, None
+    served.serve(START + timedelta(days=1))
+    served.explored = before
+    if change == "other share":
+        served.explored = Explored.of(before.plan, before.policy, 0.25)
+    served.serve(START + timedelta(days=2))
+    result, found = look(served, START + timedelta(days=2))
+    assert found is not None
+    is_counted = {one.day: one.is_counted for one in found.explored_days}
+    assert is_counted == {START: change == "other share", START + timedelta(days=2): False}
+    assert "no approved plan" in found.explored_days[-1].why
+    assert (result["alerts"], found.fallback) == ([], 0.0)
+    assert START + timedelta(days=2) not in [one.day for one in found.days if one.champion is not None]
+
+
+def test_explored_days_decided_on_other_features_count_for_nobody(exploring: Callable[..., ServedHome]) -> None:
+    """The propensities that the two policies give the rows are others than those that were logged."""
+    served = exploring()
+    served.serve(START)
+    served.serve(START + timedelta(days=1), is_stale=True)
+    found = look(served, START + timedelta(days=1))[1]
+    assert found is not None
+    assert [(one.is_counted, bool(one.why)) for one in found.explored_days] == [(True, False), (False, True)]
+    assert found.explored_days[1].n_explained < found.explored_days[1].n_decisions
 
 
 def test_a_broken_promise_is_told_and_nothing_else_by_default(made: Callable[..., ServedHome]) -> None:

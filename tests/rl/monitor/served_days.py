@@ -32,6 +32,7 @@ from rl.registry.promotion import promote_version
 from rl.registry.store import open_store
 from rl.rollout.assignment import is_control
 from rl.serving.decide import FALLBACK_VERSION
+from rl.serving.explored import Explored
 from tests.rl.factories import make_observation, make_pipeline, make_row, write_availability, write_transitions
 from tests.rl.policy.policies import make_policy
 from tests.rl.serving.served_home import ACTIONS, FIRST, KEY, MODEL, SCENARIO, SOURCE, register, settings_at
@@ -49,6 +50,8 @@ class ServedHome:
         policy: of the champion.
         gain: true one over the control group, per episode.
         seed: of what happens.
+        worth: what each action earns beside what the decision earns anyway, by its place.
+        explored: a plan that all decisions but the control group's follow; None where none does.
     """
 
     home: Path
@@ -58,10 +61,14 @@ class ServedHome:
     n_shoppers: int = 160
     monitor: Mapping[str, Any] = field(default_factory=dict)
     control_share: float = SHARE
+    worth: Sequence[float] = (0.0,) * len(ACTIONS)
+    explored: Explored | None = None
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        return make_pipeline(SOURCE, exploration={"control_holdout": self.control_share}, monitor=dict(self.monitor))
+        return make_pipeline(
+            SOURCE, exploration={"control_holdout": self.control_share, "max_share": 0.5}, monitor=dict(self.monitor)
+        )
 
     @property
     def settings(self) -> Settings:
@@ -75,8 +82,20 @@ class ServedHome:
     def log(self) -> Path:
         return serving_folder(self.home, SOURCE, SCENARIO) / "decisions"
 
-    def serve(self, day: date, *, missing: int = 0, strange: int = 0, liar: bool = False, n_fallback: int = 0) -> None:
-        """A day is decided, logged, ingested and built; `liar` chooses uniformly what it logs as the policy's draw."""
+    def serve(
+        self,
+        day: date,
+        *,
+        missing: int = 0,
+        strange: int = 0,
+        liar: bool = False,
+        is_stale: bool = False,
+        n_fallback: int = 0,
+    ) -> None:
+        """A day is decided, logged, ingested and built; `liar` chooses uniformly what it logs as the policy's draw.
+
+        `is_stale`: decided on other features than the tables tell of.
+        """
         rng = np.random.default_rng([self.seed, day.toordinal()])
         shoppers = [pseudonym(f"shopper-{number}", KEY.encode()) for number in range(self.n_shoppers)]
         step = rng.integers(0, 4, len(shoppers))
@@ -84,19 +103,28 @@ class ServedHome:
         features = self.policy.encoder.encode({"session_step": step, "recent_shown_items": shown})
         mask = np.ones((len(shoppers), self.policy.n_actions), dtype=bool)
         told = self.policy.probabilities(features, mask)
+        held = np.array(
+            [is_control(one, KEY.encode(), scenario=SCENARIO, share=self.control_share) for one in shoppers]
+        )
+        decided_by = self.policy.version
+        if (plan := self.explored) is not None:
+            followed = plan.policy.probabilities(features, mask)
+            follows = plan.shares({"session_step": step}, len(shoppers))[:, None]
+            told = np.where(held[:, None], told, (1 - follows) * told + follows * followed)
+            decided_by = plan.version_beside(self.policy)
         action = (told.cumsum(axis=1) > rng.random((len(shoppers), 1))).argmax(axis=1)
         if liar:
             action = rng.integers(0, self.policy.n_actions, len(shoppers))
         pipeline, empty = self.pipeline, make_observation(self.pipeline)
         rows, logged = [], []
         for number, shopper in enumerate(shoppers):
-            held_out = is_control(shopper, KEY.encode(), scenario=SCENARIO, share=self.control_share)
+            held_out = bool(held[number])
             is_fallback = not held_out and number < n_fallback
-            version = "shop-rule" if held_out else FALLBACK_VERSION if is_fallback else self.policy.version
+            version = "shop-rule" if held_out else FALLBACK_VERSION if is_fallback else decided_by
             propensity = 1 / 30 if held_out or is_fallback else float(told[number, action[number]])
             name = f"{day}-{number:04d}-00"
-            earned = rng.gamma(2.0, 0.5) + (0 if held_out else self.gain)
-            seen = empty | {"session_step": int(step[number]), "recent_shown_items": [int(shown[number, 0])]}
+            earned = rng.gamma(2.0, 0.5) + (0 if held_out else self.gain) + self.worth[int(action[number])]
+            seen = empty | {"session_step": int(step[number]) + is_stale, "recent_shown_items": [int(shown[number, 0])]}
             rows.append(
                 make_row(
                     pipeline,

@@ -21,6 +21,7 @@ def episodes(day, shopper, arm, value) -> ServedEpisodes:
         ("control", "champion"),
         np.asarray(value, dtype=float),
         np.ones(len(day), dtype=bool),
+        np.zeros(len(day), dtype=bool),
     )
 
 
