@@ -439,7 +439,7 @@ def _guardrail_check(rail: GuardrailEvidence, per: str) -> Check:
     bound, limit = _signed_share(rail.bound), _signed_share(rail.max_relative_increase or 0.0)
     if rail.max_relative_decrease is not None:
         limit = _signed_share(-rail.max_relative_decrease)
-    found = f"{rail.metric.capitalize()} per {per} change by {change}"
+    found = f"Per {per}, {rail.metric} change by {change}"
     movement, reach = ("fall", "at worst") if rail.is_on_fall else ("rise", "at most")
     if (rail.bound > 0) if rail.is_on_fall else (rail.bound < 0):
         reach = f"{'up' if rail.is_on_fall else 'down'} even {reach}"  # the bound lies on the harmless side

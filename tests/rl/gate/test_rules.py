@@ -69,9 +69,13 @@ def balance(mean: float, error: float) -> dict[str, RatioBalance]:
         ({"effective_sample_size": 200.0, "effective_rewarded": 100.0}, Decision.PROMOTE, "earns more"),
         ({"difference": interval(0.4, 0.0)}, Decision.REJECT, "not shown to earn more"),
         ({"difference": interval(-0.4, -0.9)}, Decision.REJECT, "not shown to earn more"),
-        ({"guardrails": (refunds(upper_bound=0.51),)}, Decision.REJECT, "Refunds per episode"),
+        ({"guardrails": (refunds(upper_bound=0.51),)}, Decision.REJECT, "Per episode, refunds"),
         ({"guardrails": (refunds(upper_bound=math.inf),)}, Decision.REJECT, "any amount"),
-        ({"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))}, Decision.REJECT, "Returns per"),
+        (
+            {"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))},
+            Decision.REJECT,
+            "Per episode, returns",
+        ),
         ({"guardrails": (clicks(),)}, Decision.PROMOTE, "earns more"),
         ({"guardrails": (clicks(lower_bound=-0.05),)}, Decision.PROMOTE, "earns more"),
         ({"guardrails": (clicks(lower_bound=-0.051),)}, Decision.REJECT, "may fall by 5.1%; the limit is -5%"),
@@ -160,8 +164,8 @@ def test_a_metric_may_be_limited_both_ways() -> None:
     verdict = judge(evidence(guardrails=both), RULES)
     names = [check.name for check in verdict.checks]
     assert len(set(names)) == len(names)
-    assert "Clicks per episode change by +1%, at worst -3%; a fall of up to 5% is allowed." in verdict.reasons
-    assert "Clicks per episode change by +10%, at most +30%; a rise of up to 50% is allowed." in verdict.reasons
+    assert "Per episode, clicks change by +1%, at worst -3%; a fall of up to 5% is allowed." in verdict.reasons
+    assert "Per episode, clicks change by +10%, at most +30%; a rise of up to 50% is allowed." in verdict.reasons
 
 
 def test_verdict_is_json() -> None:
@@ -204,7 +208,7 @@ def test_the_index_of_a_tail_decides_nothing() -> None:
 def test_a_bound_on_the_harmless_side_is_not_called_a_fall() -> None:
     """Clicks that rise even at worst are no worse than a fall that is allowed."""
     verdict = judge(evidence(guardrails=(clicks(relative_increase=0.12, lower_bound=0.0912),)), RULES)
-    said = "Clicks per episode change by +12%, up even at worst +9.12%; a fall of up to 5% is allowed."
+    said = "Per episode, clicks change by +12%, up even at worst +9.12%; a fall of up to 5% is allowed."
     assert said in verdict.reasons
     falling = judge(evidence(guardrails=(refunds(relative_increase=-0.3, upper_bound=-0.1),)), RULES)
     assert any("down even at most -10%; a rise of up to 50% is allowed" in reason for reason in falling.reasons)
