@@ -57,7 +57,7 @@ def told_sentences(figures: ExperimentFigures) -> tuple[str, ...]:
         told.append(
             f"Not told: whether {_subject(untold)} {_verb(untold)} more or less than {best}. Gains and losses below "
             f"{wording.number(min(widths))} to {wording.number(max(widths))} {reward.unit} a shopper don't show in "
-            f"{wording.count(figures.n_shoppers)} shoppers."
+            f"{wording.counted(figures.n_shoppers, 'shopper')}."
         )
     if alike := [one for one in learned if one.answer == "too_alike"]:
         told.append(

@@ -12,6 +12,7 @@ from conf.specs.strict_yaml import StrictModel
 from rl.errors import LoopError
 from rl.figures.values import Spread
 from rl.figures.verdict import Outcome
+from rl.page.wording import counted
 
 
 class LivedDay(StrictModel):
@@ -81,12 +82,12 @@ def state_of(path: Path, begun: LoopState) -> LoopState:
         raise LoopError(f"{path}: not a loop's state; remove its folder to begin anew: {error}") from error
     if (found.scenario, found.seed, found.n_past) != (begun.scenario, begun.seed, begun.n_past):
         raise LoopError(
-            f"{path}: a loop of {found.scenario}, seed {found.seed}, {found.n_past} days before; remove its folder, or "
-            "ask for the same"
+            f"{path}: a loop of {found.scenario}, seed {found.seed}, {counted(found.n_past, 'day')} before; remove its "
+            "folder, or ask for the same"
         )
     if begun.n_days != found.n_days:
         raise LoopError(
-            f"{path}: a loop of {found.n_days} days; its shop was made for so many: ask for DAYS={found.n_days}, or "
-            "remove its folder to begin anew"
+            f"{path}: a loop of {counted(found.n_days, 'day')}; its shop was made for so many: ask for "
+            f"DAYS={found.n_days}, or remove its folder to begin anew"
         )
     return found

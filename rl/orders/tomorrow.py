@@ -12,6 +12,7 @@ from rl.errors import PolicyError
 from rl.inventory.order_policy import OrderPolicy
 from rl.inventory.stock import StockStates
 from rl.orders.order_history import OrderHistory
+from rl.page.wording import counted
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         raise PolicyError(f"no product was counted on {history.last_day}, so that nothing is known to order by")
     if policy.costs.lead_time != history.lead_days:
         raise PolicyError(
-            f"policy {policy.version} orders for {policy.costs.lead_time} days of waiting, the scenario declares "
-            f"{history.lead_days}; register a night of the scenario as it is now, and promote it"
+            f"policy {policy.version} orders for {counted(policy.costs.lead_time, 'day')} of waiting, the scenario "
+            f"declares {history.lead_days}; register a night of the scenario as it is now, and promote it"
         )
     names = tuple(history.products[row] for row in listed.tolist())
     levels = policy.forecaster.levels(history.products, history.demand_days())[listed, -1:]

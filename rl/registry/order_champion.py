@@ -9,6 +9,7 @@ from mlflow.exceptions import MlflowException
 
 from rl.errors import PolicyError
 from rl.inventory.order_policy import ORDER_POLICY_FILE, OrderPolicy, load_order_policy
+from rl.page.wording import counted
 from rl.registry.champion import strange_version, unloadable, version_folder, version_in_force
 from rl.registry.entry import NightKey
 from rl.registry.versions import RegisteredVersion
@@ -51,7 +52,9 @@ def find_order_champion(client: MlflowClient, key: NightKey, *, lead_days: int) 
     except (PolicyError, MlflowException, OSError) as error:
         return OrderChampion(version, None, unloadable(version, error))
     if policy.costs.lead_time != lead_days:
-        problem = f"it orders for {policy.costs.lead_time} days of waiting, the scenario now declares {lead_days}"
+        problem = (
+            f"it orders for {counted(policy.costs.lead_time, 'day')} of waiting, the scenario now declares {lead_days}"
+        )
         return OrderChampion(version, None, problem)
     return OrderChampion(version, policy)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from conf.specs.rollout import Rollout
+from rl.page import wording
 from rl.registry.launches import Look, LookDecision
 
 MOST_FAILED = 0.01
@@ -66,14 +67,15 @@ def _decided(rollout: Rollout, tally: ShadowTally) -> tuple[LookDecision, str]:
     n_failed = sum(tally.failures.values())
     if n_failed > MOST_FAILED * tally.n:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(tally.failures.items(), key=lambda one: -one[1]))
-        return "hold", f"{n_failed:,} of {tally.n:,} decisions in the shadow failed ({kinds}): roll back, and mend it"
+        decisions = wording.counted(tally.n, "decision")
+        return "hold", f"{n_failed:,} of {decisions} in the shadow failed ({kinds}): roll back, and mend it"
     if len(tally.days) < rollout.shadow_days:
-        return "hold", f"{len(tally.days)} of {rollout.shadow_days} days in the shadow"
-    return "grow", f"{rollout.shadow_days} days in the shadow: {_in_words(tally)}"
+        return "hold", f"{len(tally.days)} of {wording.counted(rollout.shadow_days, 'day')} in the shadow"
+    return "grow", f"{wording.counted(rollout.shadow_days, 'day')} in the shadow: {_in_words(tally)}"
 
 
 def _in_words(tally: ShadowTally) -> str:
-    told = f"{tally.n:,} decisions"
+    told = wording.counted(tally.n, "decision")
     if tally.n_known:
         told += f", {tally.n_other / tally.n_known:.0%} of them other than what was answered"
     if tally.n_none:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from conf.specs.rollout import Rollout, Schedule
+from rl.page.wording import counted
 from rl.registry.launches import LookDecision
 from rl.rollout.bounds import anytime_reach, scheduled_reach
 from rl.rollout.comparison import Comparison
@@ -90,7 +91,7 @@ def _decided(
     if rollout.schedule is not None:
         is_shown, why = _on_schedule(rollout.schedule, look, found, level)
     elif look.n_days < rollout.min_days:
-        is_shown, why = False, f"{look.n_days} of {rollout.min_days} days are counted"
+        is_shown, why = False, f"{look.n_days} of {counted(rollout.min_days, 'day is', 'days are')} counted"
     else:
         is_shown, why = lower > -rollout.margin, _against_margin(found, lower, rollout.margin)
         if not is_shown:
@@ -103,7 +104,7 @@ def _decided(
 def _on_schedule(schedule: Schedule, look: StageLook, found: Comparison, level: float) -> tuple[bool, str]:
     if not look.scheduled:
         due = schedule.days - look.n_days % schedule.days
-        return False, f"growth is decided every {schedule.days} days of a stage, next after {due} more"
+        return False, f"growth is decided every {counted(schedule.days, 'day')} of a stage, next after {due} more"
     lower = found.gain - scheduled_reach(found.standard_error, level=level, look=look.scheduled)
     return lower > -schedule.margin, _against_margin(found, lower, schedule.margin)
 

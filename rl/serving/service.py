@@ -22,6 +22,7 @@ from conf.settings import Settings
 from conf.specs.scenario import Pipeline
 from rl.errors import DecisionLogError, EvaluationError, PolicyError, StoreError
 from rl.figures.exploration import ExplorationPlan
+from rl.page.wording import counted
 from rl.policy import load_policy
 from rl.policy.action_rules import ActionRules, Cap
 from rl.registry.approvals import read_approvals
@@ -208,14 +209,14 @@ class Service:
             return f"of {as_of}"
         age = (self.maker.business_day(self._now_us()) - as_of).days
         if 0 <= age <= self._options.max_age_days:
-            return f"of {as_of}, {age} days before today" if age else f"of {as_of}, today"
+            return f"of {as_of}, {counted(age, 'day')} before today" if age else f"of {as_of}, today"
         cure = (
             f"a simulated shop's days are past: --today {as_of} (make serve TODAY={as_of}) decides as on that day"
             if self.pipeline.source.is_simulated
             else "the night publishes newer ones"
         )
         return (
-            f"of {as_of}, {age} days before today and so stale: every shopper counts as new; {cure}"
+            f"of {as_of}, {counted(age, 'day')} before today and so stale: every shopper counts as new; {cure}"
             if age >= 0
             else f"of {as_of}, after today, and so not used: every shopper counts as new"
         )

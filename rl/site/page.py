@@ -152,7 +152,7 @@ def _last_reasons(deliveries: Sequence[Delivery]) -> Reasons:
 def _lines_chart(source: SourceState) -> BarChart | None:
     return bar_chart(
         [
-            DayFigure(one.day, one.n_lines, f"{wording.count(one.n_lines)} lines")
+            DayFigure(one.day, one.n_lines, wording.counted(one.n_lines, "line"))
             for one in source.deliveries[-SHOWN_DAYS:]
         ]
     )
@@ -171,7 +171,7 @@ def _rejected_chart(source: SourceState) -> BarChart | None:
 
 def _rows_chart(table: TableState) -> BarChart | None:
     named = [(one.day, one.manifest.n_rows) for one in table.partitions[-_SHOWN_PARTITIONS:]]
-    return bar_chart([DayFigure(day, n, f"{wording.count(n)} rows") for day, n in named if day is not None])
+    return bar_chart([DayFigure(day, n, wording.counted(n, "row")) for day, n in named if day is not None])
 
 
 def _alert_about(alert: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ def nights(found: Bounded) -> str:
     """Return `31 nights (24 to 40)`."""
     if found.value is None:
         return wording.UNKNOWN
-    return f"{wording.count(found.value)} nights ({wording.count(found.lower)} to {wording.count(found.upper)})"
+    return f"{wording.counted(found.value, 'night')} ({wording.count(found.lower)} to {wording.count(found.upper)})"
 
 
 def p_value(value: float) -> str:
