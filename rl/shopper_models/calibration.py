@@ -101,6 +101,20 @@ def recalibrate(
     return Recalibration(float(line[0]), float(line[1]), bread @ meat @ bread)
 
 
+def slope_error(predicted: FloatArray, outcome: FloatArray, shopper: IntArray, *, kind: Outcome) -> float | None:
+    """Return the standard error of the calibration slope as a share of it, over shoppers; None without a line.
+
+    A correction by that line is off by so much, by chance, on whatever days it is tried.
+    """
+    try:
+        line = recalibrate(predicted, outcome, kind=kind, shopper=shopper)
+    except TrainingError:
+        return None
+    if line.covariance is None or line.slope <= 0:
+        return None
+    return float(np.sqrt(line.covariance[1, 1]) / line.slope)
+
+
 def _newton(design: FloatArray, outcome: FloatArray, kind: Outcome) -> FloatArray:
     """Return the line of the largest likelihood; steps are halved until it rises."""
     line: FloatArray = np.array([0.0, 1.0])

@@ -39,6 +39,9 @@ class LearnerFigures(StrictModel):
     log_loss: mean minus log likelihood; of amounts the Poisson deviance.
     auc: None where all outcomes are alike.
     slope, intercept: of the recalibration; None where predictions are all the same.
+    correction_error: standard error of the slope that predictions were corrected by, as the calibration days' shoppers
+    tell it, as a share of that slope: by so much the slope of what is predicted is off by chance, whatever the test
+    days say. None of rules, and in figures of releases that didn't tell it.
     """
 
     name: str
@@ -51,6 +54,7 @@ class LearnerFigures(StrictModel):
     intercept: BoundedFigure | None
     reliability: tuple[ReliabilityPoint, ...]
     calibrated_by: Literal["isotonic", "two_parameters", "nothing"] = "nothing"
+    correction_error: float | None = None
 
 
 class PairedDifference(StrictModel):
@@ -71,6 +75,8 @@ class ExampleCounts(StrictModel):
     """How many rows and shoppers there were, and which days.
 
     n_censored: shoppers active at the log's end, whose horizon isn't over: they are in no split.
+    n_calibration_rarer, n_test_rarer: shoppers with the rarer outcome, of spend those who spent anything; None in
+    figures of releases that didn't count them.
     """
 
     n_fit: int
@@ -83,6 +89,8 @@ class ExampleCounts(StrictModel):
     calibration_days: tuple[date, ...]
     test_days: tuple[date, ...]
     test_mean: float
+    n_calibration_rarer: int | None = None
+    n_test_rarer: int | None = None
 
 
 class GateAnswer(StrictModel):

@@ -13,7 +13,7 @@ from conf.kernel.arrays import IntArray
 from conf.specs.shopper_model import Learner, ShopperModel
 from rl.errors import NothingToLearn
 from rl.shopper_models.blend import BlendedModel
-from rl.shopper_models.calibration import Calibrator, IsotonicCurve, fit_calibrator
+from rl.shopper_models.calibration import Calibrator, IsotonicCurve, fit_calibrator, slope_error
 from rl.shopper_models.daily_activity import DailyActivity, FloatArray
 from rl.shopper_models.examples import Examples, as_of_days, examples_at, n_censored, outcomes
 from rl.shopper_models.figures import ExampleCounts
@@ -64,6 +64,8 @@ class Fit:
         test: examples of the test days.
         test_outcome: what followed, `(n_test,)`.
         counts: rows, shoppers and days.
+        correction_errors: by learner, the standard error of the slope that corrected it, as a share of the slope; None
+            without a line.
         known_until: first business day that the learners knew nothing of, days since the epoch.
     """
 
@@ -73,6 +75,7 @@ class Fit:
     test: Examples
     test_outcome: FloatArray
     counts: ExampleCounts
+    correction_errors: Mapping[Learner, float | None]
     known_until: int
 
 
@@ -123,12 +126,14 @@ def fit_shopper_model(activity: DailyActivity, model: ShopperModel, running: Run
         if model.is_of_sessions
         else fit_bg_nbd_rule(fit, fit_outcome, target=model.target, horizon_days=model.horizon_days)
     )
-    learners = {}
+    learners: dict[Learner, CalibratedLearner] = {}
+    correction_errors: dict[Learner, float | None] = {}
     for name in model.learners:
         learner = _fit_learner(name, fit, fit_outcome, kind=kind, seed=model.seed, bg_nbd=bg_nbd)
         raw = raw_predictions(learner, calibration)
         calibrator = fit_calibrator(raw, calibration_outcome, kind=kind, isotonic_above=model.isotonic_above)
         learners[name] = CalibratedLearner(kind, learner, calibrator)
+        correction_errors[name] = slope_error(raw, calibration_outcome, calibration.shopper, kind=kind)
     refused = {"bg_nbd": bg_nbd} if isinstance(bg_nbd, str) else {}
     if not isinstance(bg_nbd, str):
         rules["bg_nbd"] = bg_nbd
@@ -143,9 +148,11 @@ def fit_shopper_model(activity: DailyActivity, model: ShopperModel, running: Run
         calibration_days=_dates(days.calibration),
         test_days=_dates(days.test),
         test_mean=float(test_outcome.mean()) if len(test_outcome) else 0.0,
+        n_calibration_rarer=_n_rarer(calibration, calibration_outcome),
+        n_test_rarer=_n_rarer(test, test_outcome),
     )
     known_until = int(days.calibration[-1]) + model.horizon_days
-    return Fit(learners, rules, refused, test, test_outcome, counts, known_until)
+    return Fit(learners, rules, refused, test, test_outcome, counts, correction_errors, known_until)
 
 
 def labeled_examples(
@@ -182,6 +189,12 @@ def _fit_learner(
     if isinstance(bg_nbd, str):
         raise NothingToLearn(f"the blend lacks a part: {bg_nbd}; name other learners")
     return BlendedModel(kind, trees, bg_nbd)
+
+
+def _n_rarer(examples: Examples, outcome: FloatArray) -> int:
+    """Return how many shoppers had the rarer outcome on any of the days."""
+    is_some = outcome > 0
+    return min(len(np.unique(examples.shopper[one])) for one in (is_some, ~is_some))
 
 
 def _dates(days: IntArray) -> tuple[date, ...]:

@@ -86,7 +86,7 @@ def gate_answer(
     elif not gate.min_slope <= slope.value <= gate.max_slope:
         reasons.append(
             f"its calibration slope is {slope.value:.3g} ({slope.lower:.3g} to {slope.upper:.3g} by the shoppers "
-            f"tested), not within {gate.min_slope:g} to {gate.max_slope:g}"
+            f"tested), not within {gate.min_slope:g} to {gate.max_slope:g}{_by_chance(figures, model.level)}"
         )
     if figures.skill.lower <= 0:
         reasons.append(f"it may be no better than the constant: its skill is at least {figures.skill.lower:.3g}")
@@ -99,6 +99,22 @@ def gate_answer(
         verdict="reject" if reasons else "promote",
         reasons=tuple(reasons),
         champion="none" if over_champion is None else over_champion.other,
+    )
+
+
+def correction_reach(error: float, level: float) -> float:
+    """Return by how much a corrected slope is off by chance at the level, at most."""
+    return float(norm.ppf((1 + level) / 2)) * error
+
+
+def _by_chance(figures: LearnerFigures, level: float) -> str:
+    """Return what the calibration days' chance does to a slope; nothing where it isn't known."""
+    if figures.correction_error is None:
+        return ""
+    reach = correction_reach(figures.correction_error, level)
+    return (
+        f"; the correction of its predictions, from the calibration days' shoppers, is off by up to {reach:.2g} by "
+        "chance, and less so with a longer log or more shoppers"
     )
 
 
@@ -144,6 +160,7 @@ def _figures(
         intercept=intercept,
         reliability=reliability(predicted, outcome),
         calibrated_by="nothing" if learner is None else learner.calibrated_by,
+        correction_error=next((one for key, one in fit.correction_errors.items() if key == name), None),
     )
 
 

@@ -15,6 +15,7 @@ from rl.page import wording
 from rl.page.axis import Axis, Tick
 from rl.page.environment import page_environment
 from rl.shopper_models.figures import BoundedFigure, LearnerFigures, ReliabilityPoint, ShopperModelFigures
+from rl.shopper_models.judging import correction_reach
 
 NAMES = {
     "trees": "Gradient-boosted trees",
@@ -69,6 +70,7 @@ def render_shopper_page(figures: ShopperModelFigures) -> str:
         "is_amount": figures.model.target == "spend",
         "chart": reliability_chart(figures),
         "sentence": sentence(figures),
+        "correction": correction_sentence(figures),
         "names": {name: shown_name(name, figures) for name in NAMES},
     }
     return _environment().get_template("shopper_model.html.jinja").render(context).strip() + "\n"
@@ -95,6 +97,20 @@ def sentence(figures: ShopperModelFigures) -> str:
         f"(slope {slope.value:.2f}, {slope.lower:.2f} to {slope.upper:.2f} by the shoppers tested)"
     )
     return f"It saves {wording.share(own.skill.value)} of the error that saying the mean for everybody makes{said}."
+
+
+def correction_sentence(figures: ShopperModelFigures) -> str:
+    """Return how much of the calibration slope is chance of the calibration days; empty where it isn't known."""
+    own, n_rarer = figures.of(figures.learner), figures.counts.n_calibration_rarer
+    if own.correction_error is None or n_rarer is None:
+        return ""
+    reach = correction_reach(own.correction_error, figures.model.level)
+    which = "spent anything" if figures.model.target == "spend" else "had the rarer outcome"
+    return (
+        f"The predictions were corrected by {wording.counted(n_rarer, 'shopper')} of the calibration days who {which}: "
+        f"by chance alone that leaves the slope up to {wording.number(reach)} beside 1, whatever the test days' range "
+        "says. It takes a longer log, or more shoppers, to make that smaller."
+    )
 
 
 def reliability_chart(figures: ShopperModelFigures) -> ReliabilityChart:
@@ -130,7 +146,7 @@ def _spots(points: tuple[ReliabilityPoint, ...], places: list[tuple[float, float
             x,
             y,
             round(0.35 + 0.4 * math.sqrt(point.n / most), 2),
-            f"{wording.count(point.n)} rows: predicted {worded(point.predicted)}, came to {worded(point.observed)}",
+            f"{wording.counted(point.n, 'row')}: predicted {worded(point.predicted)}, came to {worded(point.observed)}",
         )
         for point, (x, y) in zip(points, places, strict=True)
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss, mean_poisson_deviance, roc_auc_score
 
 from rl.errors import TrainingError
 from rl.shopper_models import tree_ensemble
-from rl.shopper_models.calibration import IsotonicCurve, fit_calibrator, recalibrate
+from rl.shopper_models.calibration import IsotonicCurve, fit_calibrator, recalibrate, slope_error
 from rl.shopper_models.comparison import auc_figure, log_losses, ranked_rows, resamples_of, squared_errors
 from rl.shopper_models.linear_model import fit_linear
 from rl.shopper_models.tree_ensemble import fit_trees
@@ -96,3 +97,19 @@ def test_intervals_widen_with_shoppers_who_are_alike() -> None:
         return np.array([one.upper - one.lower for one in figures])
 
     np.testing.assert_allclose(widths(tenfold, 10), widths(once, 1), rtol=1e-6)
+
+
+def test_the_error_of_a_correction_is_how_much_its_slope_varies() -> None:
+    """Over 200 draws of 500 shoppers with five rows each that stay or leave together, within a sixth."""
+    rng = np.random.default_rng(2)
+    slopes, errors = [], []
+    for _ in range(200):
+        shopper = np.repeat(np.arange(500), 5)
+        link = np.repeat(rng.normal(-1.0, 1.0, 500), 5)
+        outcome = (rng.random(500) < expit(link[::5])).repeat(5).astype(np.float64)
+        predicted = expit(link / 2)  # half as far apart as what comes true
+        slopes.append(recalibrate(predicted, outcome, kind="probability").slope)
+        errors.append(slope_error(predicted, outcome, shopper, kind="probability"))
+    assert np.mean(slopes) == pytest.approx(2.0, rel=0.03)
+    assert np.mean(errors) * 2 == pytest.approx(np.std(slopes), rel=1 / 6)
+    assert slope_error(np.full(10, 0.3), np.arange(10.0) % 2, np.arange(10), kind="probability") is None

@@ -97,6 +97,23 @@ def test_every_figure_stands_with_its_interval():
     assert "17 shoppers are active" in page
 
 
+def test_what_a_correction_owes_to_chance_is_said_where_it_is_known():
+    """Two standard errors of .12, by 49 shoppers; figures of earlier releases don't know it and say nothing."""
+    found = figures()
+    own, *others = found.learners
+    known = found.model_copy(
+        update={
+            "counts": found.counts.model_copy(update={"n_calibration_rarer": 49, "n_test_rarer": 57}),
+            "learners": (own.model_copy(update={"correction_error": 0.12}), *others),
+        }
+    )
+    page = render_shopper_page(known)
+    assert "corrected by 49 shoppers of the calibration days who had the rarer outcome" in page
+    assert "leaves the slope up to 0.235 beside 1" in page
+    assert '<td class="n">57</td>' in page
+    assert 'id="correction"' not in render_shopper_page(found)
+
+
 def test_a_refusal_says_why_and_text_is_escaped():
     page = render_shopper_page(figures(verdict="reject", reasons=("its slope is 3 & more",)))
     assert "Not passed" in page
