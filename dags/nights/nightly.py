@@ -221,8 +221,9 @@ def _list(run: Run) -> dict[str, Any]:
     if "n_decisions" in decided:
         recommended = ("as_of", "version", "n_shoppers", "n_decisions", "n_control", "groups", "csv")
         return {"recommendations": {name: decided[name] for name in recommended}}
-    names = ("as_of", "version", "verdict", "is_draft", "n_shoppers", "offers", "committed", "weekly_budget", "csv")
-    # An earlier release didn't say the verdict of the version that decided.
+    money = ("committed", "weekly_budget", "price", "registered_price")
+    names = ("as_of", "version", "verdict", "is_draft", "n_shoppers", "offers", *money, "csv")
+    # Earlier releases didn't say the verdict of the version that decided, or the prices of money.
     return {"weekly_list": {name: decided[name] for name in names if name in decided}}
 
 

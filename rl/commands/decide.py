@@ -33,7 +33,7 @@ from rl.data.transitions_reading import read_availability
 from rl.data.week_observations import WeekObservations, read_week
 from rl.errors import PolicyError
 from rl.lists.list_checks import refuse_wrong_list
-from rl.lists.list_publishing import ListOrigin, publish_list, write_draft_csv
+from rl.lists.list_publishing import ListOrigin, ListPrices, publish_list, write_draft_csv
 from rl.lists.pacing import PacedWeek, read_paced_week
 from rl.lists.weekly_decisions import DecidedWeek, WeekStart, decide_week, offers_of
 from rl.policy import StochasticPolicy
@@ -53,6 +53,7 @@ class _List:
     inputs: Mapping[str, str]
     key_id: str
     told: Mapping[str, Any]
+    prices: ListPrices
 
 
 def run(
@@ -144,7 +145,7 @@ def _decided(
             return result | {"skipped": found.why}
         week = _listed(pipeline, lake, *drafted, start=start, weekly_budget=weekly_budget)
         verdict = str(week.told["verdict"])
-        write_draft_csv(night.draft_list, week.rows, verdict=verdict)
+        write_draft_csv(night.draft_list, week.rows, week.prices, verdict=verdict)
         result |= {**week.told, "is_draft": True, "csv": str(night.draft_list)}
         write_atomically(night.decide_result, to_json(result, indent=1))
         return result | {
@@ -163,6 +164,7 @@ def _decided(
         key_id=week.key_id,
         weekly_budget=weekly_budget,
         inputs=week.inputs,
+        prices=week.prices,
     )
     pointer, is_new = publish_list(lake, week.rows, origin)
     result |= {
@@ -176,7 +178,8 @@ def _decided(
     }
     write_atomically(night.decide_result, to_json(result, indent=1))
     night.draft_list.unlink(missing_ok=True)
-    log.info("decided", as_of=str(start.as_of), committed=result["committed"], budget=result["weekly_budget"])
+    names = ("as_of", "committed", "weekly_budget", "price", "registered_price")
+    log.info("decided", **{name: result[name] for name in names})
     return result
 
 
@@ -214,7 +217,8 @@ def _listed(
         "verdict": registered.tags["verdict"],
         **_summary(decided, policy, observed),
     }
-    return _List(decided.rows, inputs, observed.pointer.manifest.key_id, told)
+    prices = ListPrices(told["price"], told["registered_price"])
+    return _List(decided.rows, inputs, observed.pointer.manifest.key_id, told, prices)
 
 
 def week_start(pipeline: Pipeline, as_of: date) -> WeekStart:

@@ -15,10 +15,11 @@ from conf.specs.scenario import load_pipeline, scenario_names
 from rl.site.deliveries import SourceState, read_source
 from rl.site.lake_tables import TableState, read_tables
 from rl.site.left_files import LeftFiles
-from rl.site.nights import Night, known_runs, read_nights
+from rl.site.nights import Night, known_runs, read_nights, reward_unit
 from rl.site.other_pages import OtherPage, other_pages
 from rl.site.registry_state import ModelState, read_models
 from rl.site.stage_trend import StageTrend, stage_trends
+from rl.site.weekly_lists import last_list, list_sentences
 from rl.upkeep.disk_use import bytes_a_night, bytes_by_folder, bytes_by_table, nights_left
 
 _LAST_LINES = 8
@@ -26,7 +27,7 @@ _LAST_LINES = 8
 
 @dataclass(frozen=True)
 class ScenarioState:
-    """A scenario on a source: its policy, and its last nights, the oldest first."""
+    """A scenario on a source: its policy, its last nights, the oldest first, and what is said of its last list."""
 
     scenario: str
     source: str
@@ -34,6 +35,7 @@ class ScenarioState:
     model: ModelState
     nights: tuple[Night, ...]
     trends: tuple[StageTrend, ...]
+    weekly_list: str
 
     @property
     def last(self) -> Night:
@@ -140,6 +142,7 @@ def _scenarios(settings: Settings, nights: list[Night], left: LeftFiles) -> tupl
             model=models[scenario],
             nights=tuple(found),
             trends=stage_trends([(one.run.date, one.seconds) for one in found if one.seconds]),
+            weekly_list=list_sentences(last_list(found, left), reward_unit(found)),
         )
         for (source, scenario), found in by_scenario.items()
     )

@@ -74,6 +74,11 @@ def read_nights(home: Path, left: LeftFiles, failures: Sequence[Mapping[str, Any
     return [_night(run, left, failures) for runs in by_scenario.values() for run in runs[-SHOWN_NIGHTS:]]
 
 
+def reward_unit(nights: Sequence[Night]) -> str:
+    """Return the unit of the gains; empty where no night has one."""
+    return next((night.reward_unit for night in reversed(nights) if night.reward_unit), "")
+
+
 def known_runs(home: Path) -> list[Run]:
     """Return every night that left anything, by source, scenario and date; fits of models of shoppers are none."""
     found = []

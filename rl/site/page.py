@@ -23,7 +23,7 @@ from rl.site.charts import BarChart, DayFigure, bar_chart, sparkline
 from rl.site.content import ScenarioState, SiteContent
 from rl.site.deliveries import Delivery, Reasons, SourceState, reasons_of
 from rl.site.lake_tables import TableState, check_records
-from rl.site.nights import Night
+from rl.site.nights import Night, reward_unit
 from rl.site.registry_state import Waiting
 from rl.site.stage_trend import TOTAL
 
@@ -141,7 +141,7 @@ def _outcome(night: Night) -> str:
 
 def _unit(state: ScenarioState) -> str:
     """Return the unit of the gains, to follow their name; empty where no night has one."""
-    unit = next((night.reward_unit for night in reversed(state.nights) if night.reward_unit), "")
+    unit = reward_unit(state.nights)
     return f", {unit} per episode" if unit else ""
 
 

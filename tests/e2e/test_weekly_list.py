@@ -32,7 +32,7 @@ from rl.data.arrow_schema import arrow_schema
 from rl.data.week_observations import read_week
 from rl.errors import DatasetError, PolicyError
 from rl.lists import weekly_decisions
-from rl.lists.list_publishing import ListOrigin, publish_list
+from rl.lists.list_publishing import ListOrigin, ListPrices, publish_list
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
@@ -390,7 +390,7 @@ def test_a_paced_budget_leaves_nothing_beyond_the_period(
     with pytest.raises(PolicyError, match=r"has 400\.000000 left of its 400\.00; name a smaller --budget"):
         decided(settings, budget=401.0)
     rows, lake = list_rows(settings), Lake(settings.lake, "simulated_promotion")
-    origin = ListOrigin("promotion", AS_OF - timedelta(weeks=1), SUNDAY, "s", "c", "k", 0, {})
+    origin = ListOrigin("promotion", AS_OF - timedelta(weeks=1), SUNDAY, "s", "c", "k", 0, {}, ListPrices(0.0, None))
     publish_list(lake, pa.Table.from_pylist(rows, schema=arrow_schema(DECISIONS)), origin)
     committed = sum(row["committed"] for row in rows)
     told = decided(settings)

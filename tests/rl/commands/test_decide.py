@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conf.paths import Lake, Run
-from conf.publication import write_atomically
+from conf.publication import read_pointers, write_atomically
 from conf.settings import Settings
 from conf.specs.budget import Pacing
 from conf.specs.scenario import load_pipeline
@@ -36,7 +36,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A home with a champion; observations and what offers commit are given, and what is registered is real."""
     made = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path / "home")})
     key = NightKey("promotion", "simulated_promotion", SUNDAY, "d", "s", "c")
-    prices = OfferPrices(tuple(COSTS.values()), 0.3, 0.0, BUDGET, float(N), (0.0,), (0.0,), nothing=0)
+    prices = OfferPrices(tuple(COSTS.values()), 0.3, 0.25, BUDGET, float(N), (0.0,), (0.0,), nothing=0)
     make_policy(*COSTS, prices=prices).save(tmp_path / "staged" / "data" / "policy")
     with open_store(made) as client:
         run = night_run(client, experiment_id(client, made, key.scenario), key)
@@ -96,6 +96,18 @@ def test_a_period_s_lists_get_what_earlier_ones_left(settings: Settings, monkeyp
     assert decided(settings, 4)["weekly_budget"] == 40.0  # the next period
 
 
+def test_the_list_says_at_which_price_of_money_it_was_decided(settings: Settings) -> None:
+    """In each row of the file and in its manifest: its own, and the registered one, which was for another budget."""
+    found = decided(settings)
+    assert (found["price"], found["registered_price"]) == (0.0, 0.25)
+    with Path(found["csv"]).open(encoding="utf-8", newline="") as file:
+        prices = {(row["price_of_money"], row["registered_price_of_money"]) for row in csv.DictReader(file)}
+    assert prices == {("0.000000", "0.250000")}
+    folder = Lake(settings.lake, "simulated_promotion").decisions("promotion")
+    counters = read_pointers(folder)[f"as_of={AS_OF}"].manifest.counters
+    assert (counters["price_of_money"], counters["registered_price_of_money"]) == (0, 250_000)
+
+
 def test_a_planted_overrun_leaves_nothing_to_later_weeks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of more than the whole period, made before budgets were paced: the next one sends nothing and says so."""
     spent = decided(settings, 0, budget=300.0)["committed"]
@@ -124,5 +136,7 @@ def test_a_draft_says_by_which_verdict_it_is(settings: Settings, monkeypatch: py
     assert told["verdict"] == json.loads(night.decide_result.read_text(encoding="utf-8"))["verdict"] == verdict
     assert (f"the gate's verdict on it is {verdict}" in told["skipped"]) == (verdict != "promote")
     with night.draft_list.open(encoding="utf-8", newline="") as file:
-        assert {row.get("gate") for row in csv.DictReader(file)} == {None if verdict == "promote" else verdict}
+        rows = list(csv.DictReader(file))
+    assert {row.get("gate") for row in rows} == {None if verdict == "promote" else verdict}
+    assert {row["price_of_money"] for row in rows} == {f"{told['price']:.6f}"}
     assert not Lake(settings.lake, "simulated_promotion").decisions("promotion").exists()

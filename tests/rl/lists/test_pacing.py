@@ -13,7 +13,7 @@ from conf.paths import Lake
 from conf.publication import read_pointer, swap_pointer
 from conf.specs.budget import Pacing
 from rl.errors import DatasetError, PolicyError
-from rl.lists.list_publishing import ListOrigin, publish_list
+from rl.lists.list_publishing import ListOrigin, ListPrices, publish_list
 from rl.lists.pacing import PacedWeek, paced_week, period_of, read_paced_week
 from tests.rl.lists.test_list_checks import decided
 
@@ -92,7 +92,9 @@ def test_a_week_decided_again_has_the_budget_it_had_but_not_what_later_lists_spe
 def publish(lake: Lake, as_of: date, *, rows: pa.Table | None = None) -> int:
     """Publish forty shoppers' list of the week; return what it commits."""
     found = decided(as_of=as_of).rows if rows is None else rows
-    origin = ListOrigin("promotion", as_of, as_of, "s", "c", "k", 60_000_000, {"observations": str(as_of)})
+    origin = ListOrigin(
+        "promotion", as_of, as_of, "s", "c", "k", 60_000_000, {"observations": str(as_of)}, ListPrices(0.5, None)
+    )
     publish_list(lake, found, origin)
     return sum(found["committed"].to_pylist())
 
