@@ -296,7 +296,7 @@ bench-promotion: setup  ## what nights of weekly offers say against the truth, a
 bench-shopper-models: setup  ## how well models of shoppers know simulated shoppers of a known law; SEEDS=11-15, KINDS=purchases,sessions, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_shopper_models
 
-bench-weekly-lists: setup  ## whether weekly lists keep their budgets over fifty weeks, and what the price of money costs; SEEDS=5
+bench-weekly-lists: setup  ## whether weekly lists keep their budgets over fifty weeks, and what the price of money costs; SEEDS=5, TRUTHS=4
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_weekly_lists
 
 bench-rollout: setup  ## how often rollouts of known gain grow, finish and go back, over simulated launches; LAUNCHES=2000, SHOPPERS, SEED

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -113,6 +114,12 @@ def play_lists(policy: StochasticPolicy, seed: int, weekly_budget: int) -> Playe
         SHOP, weekly_list, lead_weeks=LEAD_WEEKS, n_weeks=JUDGED_WEEKS, n_shoppers=N_SHOPPERS, seed=seed
     )
     return PlayedLists(truth, committed)
+
+
+def pooled(truths: Sequence[PolicyTruth]) -> PolicyTruth:
+    """Return what several plays lead to, of all their shoppers."""
+    names = [one.name for one in fields(PolicyTruth)]
+    return PolicyTruth(**{name: np.concatenate([getattr(one, name) for one in truths]) for name in names})
 
 
 def play_price(policy: StochasticPolicy, price: float, seed: int) -> PolicyTruth:
