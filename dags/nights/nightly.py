@@ -249,7 +249,7 @@ def _only_one(home: Path) -> Iterator[None]:
             lock.seek(0)
             raise RequestError(
                 f"another `make nightly` is running in {home} ({lock.read().strip() or 'which process is not known'}): "
-                "one night at a time works in a home. Wait for it, stop it by kill and its process, or start this one "
+                "one night at a time works in a home. Wait for it, stop it (kill and its number), or start this one "
                 "beside it in a home of its own: NIGHTCART_HOME=another/folder make nightly ..."
             ) from error
         lock.truncate(0)

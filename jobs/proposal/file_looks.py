@@ -100,8 +100,8 @@ def joined(first: FileLook, second: FileLook) -> FileLook:
     }
     lengths = (*first.lengths, *second.lengths)
     files = tuple(one for look in (first, second) for one in look.files or ((look.name, look.n_records),))
-    told = {"columns": columns, "holders": holders, "lengths": lengths, "files": files}
-    return replace(first, n_records=n_records, doubts=doubts, **told)
+    found = replace(first, columns=columns, n_records=n_records, doubts=doubts, holders=holders)
+    return replace(found, lengths=lengths, files=files)
 
 
 def look_at(path: Path, name: str) -> FileLook:
