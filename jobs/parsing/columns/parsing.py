@@ -100,7 +100,7 @@ class ColumnParser:
         of_numbers = {place for reader in by_value for place in reader.every_place}
         of_others = {p for one in self._numbers.values() if not one.counts_by_value for p in one.every_place}
         of_others |= {place for reader in self._texts.values() for place in reader.places} | set(self._types.places)
-        of_others |= {one.place for one in (*self._derived, *self._ignores)}
+        of_others |= {one.place for one in self._derived} | {one.place for one in self._ignores}
         of_others |= {columns.index(name) for name in self._source.events.event_time.parts}
         return json_columns(columns, null_words, of_numbers - of_others)
 
