@@ -144,6 +144,30 @@ class DerivedEvent(GrownModel):
         return self
 
 
+class IgnoredLines(StrictModel):
+    """Which lines mean nothing, told by a column that needn't be the event type's."""
+
+    column: str = Field(description="Names the raw column that tells.", examples=["order_state"])
+    values: tuple[str, ...] = Field(
+        default=(),
+        description="Lists the column's values, as they stand, whose lines mean nothing; give it or `match`.",
+        examples=[["test", "cancelled"]],
+    )
+    match: str | None = Field(
+        default=None,
+        description="Gives the regular expression that the whole value matches where a line means nothing.",
+        examples=["TEST.*"],
+    )
+
+    @model_validator(mode="after")
+    def _one_sign(self) -> Self:
+        if bool(self.values) == (self.match is not None):
+            raise ValueError("give one of values, match")
+        if self.match is not None:
+            compiled(self.match)
+        return self
+
+
 class EventMapping(GrownModel):
     """Which raw columns hold the fields of an event; a field that isn't named is null."""
 
@@ -251,7 +275,14 @@ class EventMapping(GrownModel):
         examples=[[{"column": "click", "values": ["1"], "type": "click"}]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"order_id", "amount", "cost", "discount"})
+    ignore_where: tuple[IgnoredLines, ...] = Field(
+        default=(),
+        description="Lists columns whose values say that a line means nothing: test orders, robots. Such "
+        "lines are rejected as `ignored`, counted by column, and don't count towards `max_rejected_share`.",
+        examples=[[{"column": "order_state", "values": ["test", "cancelled"]}]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"order_id", "amount", "cost", "discount", "ignore_where"})
 
     @property
     def columns_of_fields(self) -> dict[str, list[str]]:
@@ -265,7 +296,9 @@ class EventMapping(GrownModel):
             mapping = getattr(self, name)
             if mapping is not None:
                 found[name] = mapping.raw_columns
-        return found | {"derived": [name for one in self.derived for name in one.raw_columns]}
+        found["derived"] = [name for one in self.derived for name in one.raw_columns]
+        # No field, but columns that are read.
+        return found | ({"ignore_where": [one.column for one in self.ignore_where]} if self.ignore_where else {})
 
 
 def event_types_of(events: EventMapping) -> set[EventType]:
@@ -295,7 +328,7 @@ def refuse_unfit_paths(events: EventMapping, unnested: Sequence[str] | None = No
                 f"{column.replace('[]', '', 1)!r}"
             )
     _refuse_single(elements)
-    for field in dict.fromkeys(field for field, _, _ in elements if field != "derived"):
+    for field in dict.fromkeys(field for field, _, _ in elements if field not in ("derived", "ignore_where")):
         mapping, of_field = getattr(events, field), [one for one in elements if one[0] == field]
         ways = mapping.alternatives if mapping.first_of is not None and isinstance(mapping, FieldMapping) else []
         parts = [[one for one in of_field if one[1] in way] for way in ways]

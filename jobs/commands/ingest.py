@@ -22,7 +22,7 @@ from jobs.errors import CheckError, DeliveryError, UnlikelyDelivery
 from jobs.events.ingest import Ingestion, ingest_deliveries
 from jobs.landing.acceptance import accepted_note
 from jobs.landing.delivered_files import unread_files, unread_lines
-from jobs.landing.delivery_drift import gap_drifts, is_of_gap
+from jobs.landing.delivery_drift import IGNORED_WHERE, gap_drifts, is_of_gap
 from jobs.landing.held_back import open_days, read_held_back, refuse_held_back
 from jobs.landing.landing import land, refuse_date_without_data
 from jobs.landing.missing_days import missing_days
@@ -88,6 +88,7 @@ def ingest(
         "unended_files": unended,
         "missing_days": missing,
         "unknown_event_types": _unknown_words(job.lake, horizon),
+        "ignored_where": _ignored_where(job.lake, horizon),
         "accepted": _accepted(job.lake, horizon),
         "left_out": [one.told for day, one in read_held_back(job.lake).items() if one.left_out and day <= horizon],
         "drift": _drift(job.lake, horizon),
@@ -203,6 +204,16 @@ def _unknown_words(lake: Lake, horizon: date) -> dict[str, int]:
         for profile in _manifest(lake, day).profile.values():
             found.update(words_of(profile))
     return dict(found.most_common(MOST_WORDS))
+
+
+def _ignored_where(lake: Lake, horizon: date) -> dict[str, int]:
+    """Return how many lines of all deliveries up to the horizon each column of `ignore_where` left out."""
+    found = Counter[str]()
+    for day in _days(lake, horizon):
+        for profile in _manifest(lake, day).profile.values():
+            of_feed = {name: n for name, n in profile.items() if name.startswith(IGNORED_WHERE)}
+            found.update({name.removeprefix(IGNORED_WHERE): n for name, n in of_feed.items()})
+    return dict(sorted(found.items()))
 
 
 def _accepted(lake: Lake, horizon: date) -> list[dict[str, str]]:

@@ -111,7 +111,7 @@ class FeedCheck:
     def empty_fields(self) -> list[str]:
         """Return mapped fields that no event has; a shopper that is mapped to nobody is meant to be none."""
         events = self.source.events
-        left_out = {"event_type", "derived", *(["user_id"] if events.user_id.constant == "" else [])}
+        left_out = {"event_type", "derived", "ignore_where", *(["user_id"] if events.user_id.constant == "" else [])}
         mapped = [name for name in events.columns_of_fields if name not in left_out]
         return [name for name in mapped if not self.n_filled[name]]
 
@@ -141,7 +141,7 @@ class FeedCheck:
             yield f"  {example_of(one, self.source)}"
             if one.reason is None:
                 continue
-            if one.reason == "ignored" and self.n_ignored:
+            if one.reason == "ignored" and one.field is None and self.n_ignored:
                 told = _some([f"{word} {n}" for word, n in self.n_ignored.most_common(10)], 10)
                 yield f"      by their event types, which the source says mean nothing: {told}"
             if one.reason in _HINTS:
@@ -321,7 +321,7 @@ def _check_lines(
         is_outside = parsed.refusal is not None and parsed.refusal.reason == "outside_window"
         if is_outside and parsed.event_time is not None and file.delivery_date is not None:
             check.hours_beyond.update(hours_beyond(np.array([parsed.event_time]), day, source))
-        if parsed.refusal is not None and parsed.refusal.reason == "ignored":
+        if parsed.refusal is not None and (parsed.refusal.reason, parsed.refusal.field) == ("ignored", None):
             check.n_ignored.update(set(parser.type_words(line)))
 
 

@@ -43,6 +43,9 @@ _BITS = 5
 _MAGNITUDES = ("price", "quantity")
 _MONEY = ("price", "amount", "quantity")
 _NO_DELIVERY = "no delivery came for"
+IGNORED_WHERE = "ignored/"
+"""How a profile's counts of lines begin that a column says mean nothing."""
+
 _FIELDS = ("user_id", *[name for name in RECORD_FIELDS if name != "event_type"])
 
 
@@ -110,6 +113,8 @@ def sum_of_profiles(
             for feed, counted in part.items():
                 found[day][feed].update(counted)
     for one in lines:
+        if one.reason == "ignored" and one.field is not None:
+            found[one.delivery_date][one.feed][f"{IGNORED_WHERE}{one.field}"] += one.n_lines
         if one.reason is not None and one.reason not in READ_RIGHT:
             name = "rejected/" + " ".join(word for word in (one.reason, one.field) if word)
             found[one.delivery_date][one.feed][name] += one.n_lines

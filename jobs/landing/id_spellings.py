@@ -118,4 +118,6 @@ def core_of(spelled: str) -> str:
     >>> core_of("0001398-Xy"), core_of("17850.0"), core_of("00")
     ('1398xy', '17850', '0')
     """
+    if spelled.isdecimal() and spelled[0] != "0":
+        return spelled
     return _LEADING_ZEROS.sub("", re.sub(r"[\W_]", "", _FRACTION.sub("", spelled).casefold()))

@@ -258,7 +258,7 @@ def read_batch(batch: LineBatch, read: ReadLines, names: Callable[[str], str]) -
         "byte_offset": pa.array(batch.offsets),
         "line_hash": batch.hashes,
         "reason": pc.if_else(is_ignored, pa.scalar("ignored"), pa.scalar(None, pa.string())),
-        "detail": pa.nulls(n_lines, pa.string()),
+        "detail": read.ignored_by,
         "shape": pa.nulls(n_lines, pa.string()),
         "further": read.further,
     }

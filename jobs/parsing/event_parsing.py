@@ -17,7 +17,15 @@ from conf.specs.field_mapping import MONEY_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS, RejectReason
 from jobs.parsing.day_ends import end_past_day
-from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader, UnfitNumber
+from jobs.parsing.field_reading import (
+    DerivedReader,
+    FieldReader,
+    IgnoreReader,
+    NumberReader,
+    PathValues,
+    TypeReader,
+    UnfitNumber,
+)
 from jobs.parsing.money import MoneyReader, Rates
 from jobs.parsing.raw_values import UnfitValue
 from jobs.parsing.record_cutting import Cutter, Values, delimited_cutter, json_cutter
@@ -83,6 +91,7 @@ class EventParser:
         self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
         self._money = MoneyReader(source, rates or {})
         self._derived = [DerivedReader(one, columns) for one in events.derived]
+        self._ignores = [IgnoreReader(one, columns) for one in events.ignore_where]
         self._nothing: dict[str, Any] = dict.fromkeys(("event_id", "user_id", *RECORD_FIELDS))
 
     def parse(self, line: str, path: PathValues, delivery_date: date) -> ParsedLine:
@@ -96,9 +105,10 @@ class EventParser:
         cut = self._cut(line)
         if cut is None:
             return ParsedLine(Refusal("unreadable"))
-        records = [values for values in cut.records if not self._types.is_ignored(values)]
+        known = [values for values in cut.records if not self._types.is_ignored(values)]
+        records = [values for values in known if self._ignoring(values) is None]
         if not records:
-            return ParsedLine(Refusal("ignored"))
+            return ParsedLine(Refusal("ignored", self._ignoring(known[0]) if known else None))
         refusals = [Refusal("half_record")] if cut.is_half else []
         parsed = ParsedLine()
         self._read_time(parsed, records[0], delivery_date, refusals)
@@ -130,6 +140,10 @@ class EventParser:
     def day_of(self, event_time: int) -> int:
         """Return the business day of a time, in days since the epoch."""
         return self._clock.day_of(event_time)
+
+    def _ignoring(self, values: Values) -> str | None:
+        """Return the column that says that a record means nothing; None where none does."""
+        return next((one.column for one in self._ignores if one.holds(values[one.place])), None)
 
     def _read_time(self, parsed: ParsedLine, values: Values, delivery_date: date, refusals: list[Refusal]) -> None:
         given = self._times.text(values)

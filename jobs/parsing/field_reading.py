@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from conf.specs.event_mapping import DerivedEvent, EventTypeMapping
+from conf.specs.event_mapping import DerivedEvent, EventTypeMapping, IgnoredLines
 from conf.specs.field_mapping import FieldMapping, NumberMapping
 from jobs.parsing.exact_numbers import FRACTION, is_fraction, stored_number
 from jobs.parsing.raw_values import Structure, UnfitValue, id_text
@@ -150,6 +150,21 @@ class TypeReader:
     def type_of(self, value: str) -> str | None:
         """Return the event type a raw value stands for, None for one the source doesn't know."""
         return self._type_of(value) if self.places else value
+
+
+class IgnoreReader:
+    """Reads whether a column says that a record means nothing; `place` is that of its value among the record's."""
+
+    def __init__(self, mapping: IgnoredLines, columns: Sequence[str]) -> None:
+        self.place, self.column = columns.index(mapping.column), mapping.column
+        pattern = re.compile(mapping.match) if mapping.match is not None else None
+        self._is_one = remembered(
+            lambda value: value in mapping.values or (pattern is not None and pattern.fullmatch(value) is not None)
+        )
+
+    def holds(self, sign: str | None) -> bool:
+        """Return whether a value says so."""
+        return sign is not None and self._is_one(sign)
 
 
 class DerivedReader:

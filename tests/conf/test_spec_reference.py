@@ -165,6 +165,8 @@ COMPANY: dict[str, dict[str, Any]] = {
     "events.event_time.day_one": {"events.event_time.unit": "day_number"},
     "events.event_type.first_of": {"events.event_type.column": LEFT_OUT},
     "events.derived[].match": {"events.derived[].values": LEFT_OUT},
+    "events.ignore_where[].column": {"events.ignore_where": [{"values": ["test"]}]},
+    **{f"events.ignore_where[].{name}": {"events.ignore_where": [{"column": "state"}]} for name in ("values", "match")},
     "format": {"csv": LEFT_OUT},
     "unnest": {"format": "jsonl", "csv": LEFT_OUT},
     **{
@@ -214,7 +216,7 @@ def base_spec(root: type[StrictModel]) -> dict[str, Any]:
         content["metrics"]["money"] = {"event": "purchase", "value": "revenue"}
         return content
     fields = sections_of(Source)[0].model.model_fields["events"].annotation.model_fields  # type: ignore[union-attr]
-    for field in sorted(set(fields) - {"event_time", "event_type", "derived"}):
+    for field in sorted(set(fields) - {"event_time", "event_type", "derived", "ignore_where"}):
         content["events"][field] = {"column": field}
     content["events"]["derived"] = [{"column": "click", "values": ["1"], "type": "click"}]
     content["events"]["derived"][0] |= {"price": {"column": "refund"}, "quantity": {"column": "pieces"}}

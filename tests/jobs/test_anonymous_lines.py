@@ -32,6 +32,7 @@ def _till(layout: str, **changes: Any) -> Source:
                 "order_id": {"columns": ["file", "row"]},
                 "category_id": {"column": "file"},
                 "item_id": {"column": "sku"},
+                "ignore_where": [{"column": "sku", "values": ["void"]}],
             },
             "duplicates": "reject",
             "session": {"gap_minutes": 30, "max_hours": 4},
@@ -43,14 +44,15 @@ def _till(layout: str, **changes: Any) -> Source:
 
 @pytest.mark.parametrize("layout", ["dated_files", "by_event_date"])
 def test_each_line_is_a_shopper(ingest_into: Ingest, spark: SparkSession, tmp_path: Path, layout: str) -> None:
-    """Equal lines of two tills and two days are four shoppers, and no repetitions; no path stands in the tables."""
+    """Equal lines of two tills and two days are eight shoppers, and no repetitions; no path stands in the tables."""
     for day in (FIRST, SECOND):
         for till in ("north", "south"):
             path = tmp_path / "logs" / str(day) / f"secret-{till}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"at,sku\n{day}T10:00:00Z,1\n{day}T10:00:00Z,1\n")
+            path.write_text(f"at,sku\n{day}T10:00:00Z,1\n{day}T10:00:00Z,void\n{day}T10:00:00Z,1\n")
     result = ingest_into(tmp_path, SECOND, tmp_path / "logs", _till(layout))
-    assert (result["n_events"], result["rejected"], result["drift"]) == (8, {}, [])
+    assert (result["n_events"], result["rejected"], result["drift"]) == (8, {"ignored": 4}, [])
+    assert result["ignored_where"] == {"sku": 4}
     days = {"first_event_date": FIRST, "last_event_date": SECOND, "last_delivery_date": SECOND}
     rows = read_events(spark, Lake(tmp_path / "lake", "till"), **days).collect()
     assert len({row.user_id for row in rows}) == len({row.order_id for row in rows}) == 8

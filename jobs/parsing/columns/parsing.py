@@ -23,7 +23,7 @@ from jobs.parsing.columns.fields import FieldColumn, number_column, text_column,
 from jobs.parsing.columns.times import TimeColumn, business_days, time_reader
 from jobs.parsing.day_ends import end_past_day
 from jobs.parsing.event_parsing import PRICED_FIELDS, RECORD_FIELDS, SHOP_EVENT_TYPES, UNPRICED_EVENT_TYPES
-from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader
+from jobs.parsing.field_reading import DerivedReader, FieldReader, IgnoreReader, NumberReader, PathValues, TypeReader
 from jobs.parsing.money import MoneyReader
 from jobs.parsing.source_columns import mapped_columns, number_mappings, text_mappings
 from jobs.parsing.time_reading import LocalTimes
@@ -39,6 +39,7 @@ class ReadLines:
     Attributes:
         rows: their places among the lines given, ascending, `(n,)`.
         is_ignored: the source says that they mean nothing; the others are accepted.
+        ignored_by: the column that says so, where it isn't the event type's, `(n,)`.
         fields: `event_time` (UTC microseconds), `event_day` (days since the epoch), `shift`, `event_id`, `user_id` and
             `RECORD_FIELDS`, `(n,)` each; of ignored lines they mean nothing.
         further: struct of `RECORD_FIELDS` for each further event of a line, `(n,)`.
@@ -46,6 +47,7 @@ class ReadLines:
 
     rows: npt.NDArray[np.int64]
     is_ignored: BoolArray
+    ignored_by: pa.StringArray
     fields: Mapping[str, pa.Array]
     further: pa.ListArray
 
@@ -63,6 +65,7 @@ class ColumnParser:
         self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
         self._types = TypeReader(events.event_type, columns)
         self._derived = [DerivedReader(one, columns) for one in events.derived]
+        self._ignores = [IgnoreReader(one, columns) for one in events.ignore_where]
         self._times = time_reader(events.event_time, source.zone, columns)
         is_readable = self._times is not None and all(one.is_alike for one in self._derived)
         self._cut = self._cutter(header, columns) if is_readable else None
@@ -97,7 +100,7 @@ class ColumnParser:
         of_numbers = {place for reader in by_value for place in reader.every_place}
         of_others = {p for one in self._numbers.values() if not one.counts_by_value for p in one.every_place}
         of_others |= {place for reader in self._texts.values() for place in reader.places} | set(self._types.places)
-        of_others |= {one.place for one in self._derived}
+        of_others |= {one.place for one in self._derived} | {one.place for one in self._ignores}
         of_others |= {columns.index(name) for name in self._source.events.event_time.parts}
         return json_columns(columns, null_words, of_numbers - of_others)
 
@@ -112,6 +115,8 @@ class ColumnParser:
             for name, one in self._numbers.items()
         }
         is_ignored = types.flags(lambda one: one[1])
+        ignored_by = self._ignored_by(cut, ~is_ignored)
+        is_ignored |= np.asarray(ignored_by.is_valid().to_numpy(zero_copy_only=False))
         is_sure = (
             times.is_read
             & self._is_in_window(times.micros, days, delivery_date)
@@ -126,7 +131,16 @@ class ColumnParser:
             **{name: one.values for name, one in {**texts, **numbers}.items()},
         }
         fields |= {name: pa.nulls(n_rows, self._kinds.get(name, pa.string())) for name in _EVERY if name not in fields}
-        return _chosen(cut.rows, is_ignored, fields, self._further(cut, fields, is_ignored), is_sure | is_ignored)
+        further = self._further(cut, fields, is_ignored)
+        return _chosen(ReadLines(cut.rows, is_ignored, ignored_by, fields, further), is_sure | is_ignored)
+
+    def _ignored_by(self, cut: CutLines, is_asked: BoolArray) -> pa.StringArray:
+        """Return the first column that says of a line that it means nothing; null where none does."""
+        found = pa.nulls(len(cut.rows), pa.string())
+        for one in reversed(self._ignores):
+            holds = ask_distinct([cut.columns[one.place]], itemgetter(0)).flags(one.holds) & is_asked
+            found = pc.if_else(pa.array(holds), pa.scalar(one.column), found)
+        return found
 
     def _times_of(self, cut: CutLines) -> TimeColumn:
         if self._times is None:
@@ -182,15 +196,14 @@ class ColumnParser:
 _EVERY = ("event_id", "user_id", *RECORD_FIELDS)
 
 
-def _chosen(
-    rows: npt.NDArray[np.int64],
-    is_ignored: BoolArray,
-    fields: Mapping[str, pa.Array],
-    further: pa.ListArray,
-    is_chosen: BoolArray,
-) -> ReadLines:
+def _chosen(lines: ReadLines, is_chosen: BoolArray) -> ReadLines:
     if is_chosen.all():
-        return ReadLines(rows, is_ignored, fields, further)
+        return lines
     mask = pa.array(is_chosen)
-    chosen = {name: pc.filter(values, mask) for name, values in fields.items()}
-    return ReadLines(rows[is_chosen], is_ignored[is_chosen], chosen, pc.filter(further, mask))
+    return ReadLines(
+        lines.rows[is_chosen],
+        lines.is_ignored[is_chosen],
+        pc.filter(lines.ignored_by, mask),
+        {name: pc.filter(values, mask) for name, values in lines.fields.items()},
+        pc.filter(lines.further, mask),
+    )

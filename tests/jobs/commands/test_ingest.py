@@ -263,6 +263,7 @@ def test_result_is_json(results: list[dict[str, Any]]) -> None:
         "unended_files",
         "missing_days",
         "unknown_event_types",
+        "ignored_where",
         "accepted",
         "left_out",
         "drift",

@@ -203,7 +203,11 @@ def _canonical_columns() -> list[str]:
     return [
         "event_time",
         "event_type",
-        *[name for name in type(events).model_fields if name not in ("event_time", "event_type", "derived")],
+        *[
+            name
+            for name in type(events).model_fields
+            if name not in ("event_time", "event_type", "derived", "ignore_where")
+        ],
     ]
 
 

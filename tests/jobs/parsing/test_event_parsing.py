@@ -13,7 +13,7 @@ from conf.specs.delivery import CsvFormat
 from conf.specs.event_mapping import EventMapping
 from conf.specs.field_mapping import FieldMapping
 from conf.specs.source import Source, load_source
-from jobs.parsing.event_parsing import EventParser, ParsedLine, shape_of
+from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal, shape_of
 from jobs.parsing.field_reading import path_values
 from jobs.parsing.source_columns import path_patterns
 from tests.jobs.event_rows import source as canonical
@@ -748,3 +748,32 @@ def test_money_of_weights_is_exact_in_grams_or_alone() -> None:
     alone = _read(_mapped(amount={"column": "sum"}), kg="0.62", sum="1.85")
     assert alone.refusal is None
     assert (alone.records[0]["amount"], alone.records[0]["quantity"]) == (1_850_000, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ({"state": "test"}, ("ignored", "state")),
+        ({"state": "tested"}, None),
+        ({}, None),
+        ({"agent": "SomeBot/2"}, ("ignored", "agent")),
+        # Both say so: the first counts; what is ignored isn't asked for its time.
+        ({"agent": "SomeBot/2", "state": "test", "at": "never"}, ("ignored", "state")),
+        ({"what": "beat", "state": "test"}, ("ignored", None)),
+    ],
+)
+def test_lines_are_ignored_by_another_column(given: dict[str, Any], refusal: tuple[str, str | None] | None) -> None:
+    """By a value, or by what the whole of it matches; the line says which column did."""
+    rules = [{"column": "state", "values": ["test"]}, {"column": "agent", "match": ".*Bot.*"}]
+    kinds = {"column": "what", "map": {"buy": "purchase"}, "ignore": ["beat"]}
+    parsed = _read(_mapped(ignore_where=rules, event_type=kinds), **given)
+    assert (parsed.refusal and (parsed.refusal.reason, parsed.refusal.field)) == refusal
+
+
+def test_elements_of_a_list_are_ignored_by_themselves() -> None:
+    """A line of which some elements mean something is these."""
+    rules = [{"column": "lines[].state", "values": ["void"]}]
+    parser = _mapped(ignore_where=rules, item_id={"column": "lines[].sku"})
+    parsed = _read(parser, lines=[{"sku": 1, "state": "void"}, {"sku": 2}])
+    assert [one["item_id"] for one in parsed.records] == ["2"]
+    assert _read(parser, lines=[{"sku": 1, "state": "void"}]).refusal == Refusal("ignored", "lines[].state")

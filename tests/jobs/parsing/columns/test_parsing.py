@@ -72,6 +72,9 @@ MAPPINGS: dict[str, dict[str, Any]] = {
         "quantity": {"column": "n", "map": {"2": "4"}},
         "propensity": {"constant": 1},
     },
+    "ignored by others": {
+        "ignore_where": [{"column": "flag", "values": ["2", "x"]}, {"column": "group", "match": "[c7].*"}]
+    },
     "folded": {
         "user_id": {"column": "who", "fold_case": True},
         "item_id": {"column": "item", "extract": "^([A-Z]?.*)$", "fold_case": True},
