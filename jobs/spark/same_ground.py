@@ -75,7 +75,7 @@ def _wait_for_executors(spark: SparkSession) -> None:
     """Wait for the first executor; Spark itself would wait for ever and say nothing."""
     context = spark.sparkContext
     until = time.monotonic() + _SECONDS_TO_WAIT
-    while context._jsc.sc().getExecutorMemoryStatus().size() < _DRIVER_AND_ONE:  # type: ignore[attr-defined]  # no public one
+    while context._jsc.sc().getExecutorMemoryStatus().size() < _DRIVER_AND_ONE:  # no public one
         if time.monotonic() > until:
             asked = ", ".join(f"{name} {context.getConf().get(name)}" for name in _ASKED)
             raise JobError(

@@ -35,6 +35,8 @@ FIXED = {
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
+_GROUND_FAILURES: tuple[type[Exception], ...] = (JobError, *SPARK_FAILURES)
+
 
 def start_spark(settings: Settings, app_name: str) -> SparkSession:
     """Return a running session for the settings; the running one is returned where there is one.
@@ -87,7 +89,7 @@ def _lay_ground(spark: SparkSession, settings: Settings) -> None:
     """Let the cluster's workers look for the driver's lake and packages; a session without them isn't left running."""
     try:
         lay_ground(spark, settings.lake)
-    except (*SPARK_FAILURES, JobError) as error:
+    except _GROUND_FAILURES as error:
         reason = str(error) if isinstance(error, JobError) else failure_reason(error)
         spark.stop()
         raise JobError(f"the cluster {settings.spark_master} can't do the work: {reason}") from error

@@ -81,7 +81,11 @@ def _unneeded(client: MlflowClient, settings: Settings, nights: Collection[Known
 
 
 def _used(client: MlflowClient, settings: Settings, model: str) -> set[int]:
-    approved = {one.version for one in read_approvals(settings, model) if one.kind != "reject"}
+    approved = {
+        one.version
+        for one in read_approvals(settings, model)
+        if one.kind != "reject" and one.version is not None  # of a first version's end, no version is in force
+    }
     tried = {one.version for one in read_trials(settings, model)}
     served = {one.version for one in launches(settings.home, model)}
     return approved | tried | served | set(aliases(client, model).values())

@@ -170,7 +170,11 @@ def test_a_delivery_is_landed_before_it_is_accepted(
     logs = deliver_days(tmp_path / "logs", [FIRST])
     deliver(logs, SECOND, wrong)
     monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(jobs.main, "start_spark", lambda *_: SimpleNamespace(stop=lambda: None, sparkContext=SimpleNamespace(master="local")))
+    monkeypatch.setattr(
+        jobs.main,
+        "start_spark",
+        lambda *_: SimpleNamespace(stop=lambda: None, sparkContext=SimpleNamespace(master="local")),
+    )
     monkeypatch.setattr(jobs.main, "land_logs", lambda _, *given, **named: land_logs(spark, *given, **named))
     monkeypatch.setattr(jobs.main, "ingest", lambda _, *given, **named: ingest(spark, *given, **named))
     words = ["--source", "canonical", "--delivery", str(SECOND), "--reason", "closed", "--logs", str(logs)]
