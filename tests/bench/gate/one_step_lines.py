@@ -15,7 +15,7 @@ from tests.bench.gate.one_step_shop import OneStepShop, RareLoss
 FLOORS = ((0, 0), (50, 25), (100, 50), (150, 75), (200, 100))
 """Floors on effective units and on rewarded ones that the curve goes through."""
 
-RATES = {"rare rewards": 0.2, "dense rewards": 2.0, "many a visit": 16.0}
+RATES = {"rare rewards": 0.2, "dense rewards": 2.0, "many rewards a visit": 16.0}
 STRENGTHS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
 """Of hidden reasons that a gain must survive, which their curve goes through."""
 
