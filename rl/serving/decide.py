@@ -1,4 +1,4 @@
-"""The choice of one action: what may be chosen, with which probability, and in which group the decision counts.
+"""The choice of an action: what may be chosen, with which probability, and in which group the decision counts.
 
 NumPy alone, without a clock, a store or a log: the same for a request, a batch and a test.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from rl.policy import StochasticPolicy
 from rl.policy.action_probabilities import draw
-from rl.policy.stochastic_policy import BoolArray, FeatureArray, IntArray
+from rl.policy.stochastic_policy import BoolArray, FeatureArray, FloatArray, IntArray
 
 Group = Literal["champion", "incumbent", "control", "exploration", "fallback"]
 
@@ -77,13 +77,63 @@ def offer_of(keys: Sequence[str], places: dict[str, int]) -> Offer:
     return Offer(distinct, index)
 
 
+@dataclass(frozen=True)
+class Chances:
+    """What a policy may choose at one observation.
+
+    Attributes:
+        probabilities: of its actions, `(n_actions,)`.
+        n_permitted: actions that may be chosen.
+    """
+
+    probabilities: FloatArray
+    n_permitted: int
+
+
+def chances(
+    policy: StochasticPolicy, features: FeatureArray, offers: Sequence[Offer], allowed: Sequence[BoolArray]
+) -> list[Chances | None]:
+    """Return what the policy may choose at each observation, computed for all of them at once.
+
+    Args:
+        policy: whose decisions.
+        features: encoded observations, `(n, n_features)`.
+        offers: the available actions at each.
+        allowed: which of them the rules leave, `(n_keys,)` each.
+
+    Returns:
+        One for each observation; None where the policy knows no action that may be chosen.
+    """
+    mask = np.zeros((len(offers), policy.n_actions), dtype=np.bool_)
+    for row, (offer, leaves) in enumerate(zip(offers, allowed, strict=True)):
+        mask[row, offer.index[leaves & offer.is_known]] = True
+    mask = policy.ruled(features, mask)
+    n_permitted = mask.sum(axis=1)
+    rows = np.flatnonzero(n_permitted)
+    found: list[Chances | None] = [None] * len(offers)
+    if len(rows):
+        for row, probabilities in zip(rows.tolist(), policy.probabilities(features[rows], mask[rows]), strict=True):
+            found[row] = Chances(probabilities, int(n_permitted[row]))
+    return found
+
+
+def drawn(policy: StochasticPolicy, one: Chances, generator: np.random.Generator) -> ChosenAction:
+    """Return a decision drawn from the policy's chances.
+
+    They are a mixture: the exploration floor's uniform choice, and the rest. Which of the two a drawn action came from
+    is drawn afterwards, with the probability that it did.
+    """
+    index = int(draw(one.probabilities[None], generator)[0])
+    propensity = float(one.probabilities[index])
+    explored = policy.exploration_floor / one.n_permitted / propensity
+    group: Group = "exploration" if generator.random() < explored else "champion"
+    return ChosenAction(policy.vocabulary.names[index], as_logged(propensity), group, policy.version)
+
+
 def choose(
     policy: StochasticPolicy, features: FeatureArray, offer: Offer, allowed: BoolArray, generator: np.random.Generator
 ) -> ChosenAction | None:
-    """Return the policy's decision; None where it knows no action that may be chosen.
-
-    Its probabilities are a mixture: the exploration floor's uniform choice, and the rest. Which of the two a drawn
-    action came from is drawn afterwards, with the probability that it did.
+    """Return the policy's decision at one observation; None where it knows no action that may be chosen.
 
     Args:
         policy: whose decision.
@@ -92,17 +142,8 @@ def choose(
         allowed: which of them the rules leave, `(n_keys,)`.
         generator: of the draws.
     """
-    mask = np.zeros((1, policy.n_actions), dtype=np.bool_)
-    mask[0, offer.index[allowed & offer.is_known]] = True
-    mask = policy.ruled(features, mask)
-    if not mask.any():
-        return None
-    probabilities = policy.probabilities(features, mask)
-    index = int(draw(probabilities, generator)[0])
-    propensity = float(probabilities[0, index])
-    explored = policy.exploration_floor / int(mask.sum()) / propensity
-    group: Group = "exploration" if generator.random() < explored else "champion"
-    return ChosenAction(policy.vocabulary.names[index], as_logged(propensity), group, policy.version)
+    (one,) = chances(policy, features, [offer], [allowed])
+    return None if one is None else drawn(policy, one, generator)
 
 
 def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) -> ChosenAction | None:

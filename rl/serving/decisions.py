@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules, Cap
 from rl.policy.stochastic_policy import BoolArray, FeatureArray
 from rl.rollout.assignment import gets_new_version, is_control
-from rl.serving.decide import ChosenAction, Group, Offer, choose, fall_back, offer_of
+from rl.serving.decide import Chances, ChosenAction, Group, Offer, chances, drawn, fall_back, offer_of
 from rl.serving.explored import Explored, choose_explored
 from rl.serving.histories import NOTHING, FreshHistory, Histories, HistoryStore, fresh_history
 from rl.serving.observation import Moment, ObservationMaker, SeenEvent
@@ -219,6 +220,14 @@ class DecisionMaker:
             "control": self.control,
         }
         decided = self._begun(requests)
+        try:
+            self._decide_all(decided, policies)
+        except BaseException:
+            self.forget(decided)
+            raise
+        return decided
+
+    def _decide_all(self, decided: Sequence[Decided], policies: Mapping[Arm, PolicyInUse | None]) -> None:
         self._shadow_position([one for one in decided if one.uses_own], 0)
         for arm, policy in policies.items():
             open_ones = [one for one in decided if one.arm == arm and not one.uses_own]
@@ -227,7 +236,6 @@ class DecisionMaker:
                 if here:
                     self._shadow_position(here, position)
                     self._decide_position(here, position, policy)
-        return decided
 
     def forget(self, decided: Sequence[Decided]) -> None:
         """Take back what the decisions count towards the caps: they were never answered."""
@@ -338,20 +346,71 @@ class DecisionMaker:
             return Histories(None, [None] * len(shoppers))
 
     def _decide_position(self, decided: Sequence[Decided], position: int, served: PolicyInUse | None) -> None:
+        for together in self._together(decided):
+            self._decide_together(together, position, served)
+
+    def _together(self, decided: Sequence[Decided]) -> list[list[Decided]]:
+        """Return the requests in groups that are decided at once: under caps, one request of a shopper in each."""
+        groups: list[list[Decided]] = [[]]
+        n_before: Counter[str] = Counter()
+        has_caps = bool(self.caps)
+        for one in decided:
+            place = n_before[one.asked.shopper] if has_caps else 0
+            n_before[one.asked.shopper] += 1
+            if place == len(groups):
+                groups.append([])
+            groups[place].append(one)
+        return groups
+
+    def _decide_together(self, decided: Sequence[Decided], position: int, served: PolicyInUse | None) -> None:
         observation = self._maker.observe([self._moment(one, position) for one in decided])
-        features = None if served is None else served.policy.encode(observation)
         rules = self._in_force if served is self._served else self._rules_of(served)
-        for row, one in enumerate(decided):
-            here = {name: values[row : row + 1] for name, values in observation.items()}
-            offer = self._offer(one.asked, served)
-            choice = None
-            if served is not None and features is not None and not one.asked.is_opted_out:
-                one.unknown = offer.unknown
-                choice = self._choice(one, served, features[row : row + 1], here, rules)
-            choice = choice or fall_back(offer, self._allowed(one, offer, self._numbered(here), rules), self._generator)
+        offers = [self._offer(one.asked, served) for one in decided]
+        allowed = [
+            self._allowed(one, offer, self._numbered(observation, row), rules)
+            for row, (one, offer) in enumerate(zip(decided, offers, strict=True))
+        ]
+        choices = self._policy_choices(decided, served, observation, offers, allowed)
+        for one, offer, leaves, choose_it in zip(decided, offers, allowed, choices, strict=True):
+            choice = choose_it() or fall_back(offer, leaves, self._generator)
             if choice is not None:
                 one.choices.append(choice)
                 self._count(one, [choice], 1)
+
+    def _policy_choices(
+        self,
+        decided: Sequence[Decided],
+        served: PolicyInUse | None,
+        observation: Mapping[str, IntArray],
+        offers: Sequence[Offer],
+        allowed: Sequence[BoolArray],
+    ) -> list[Callable[[], ChosenAction | None]]:
+        """Return what draws each request's decision of the policy, or None where the fallback decides.
+
+        Probabilities are computed here, for all requests at once; draws come one after the other, in their order.
+        """
+        found: list[Callable[[], ChosenAction | None]] = [_nothing] * len(decided)
+        if served is None:
+            return found
+        features, plan, plain = served.policy.encode(observation), self.explored, list[int]()
+        for row, (one, offer) in enumerate(zip(decided, offers, strict=True)):
+            if one.asked.is_opted_out:
+                continue
+            one.unknown = offer.unknown
+            if plan is not None and self._is_explored(one, served, plan):
+                here = {name: values[row : row + 1] for name, values in observation.items()}
+                found[row] = partial(self._explored_choice, one, plan, served, features[row : row + 1], here)
+            else:
+                plain.append(row)
+        known = chances(served.policy, features[plain], [offers[row] for row in plain], [allowed[row] for row in plain])
+        for row, one_chances in zip(plain, known, strict=True):
+            if one_chances is not None:
+                found[row] = partial(self._plain_choice, decided[row], served, one_chances)
+        return found
+
+    def _plain_choice(self, one: Decided, served: PolicyInUse, known: Chances) -> ChosenAction:
+        choice = drawn(served.policy, known, self._generator)
+        return choice if one.arm == "champion" else replace(choice, group=one.arm)
 
     def _shadow_position(self, decided: Sequence[Decided], position: int) -> None:
         """Ask the policy in use what it would decide for shoppers who don't get it yet; no failure leaves here."""
@@ -364,33 +423,20 @@ class DecisionMaker:
         try:
             observation = self._maker.observe([self._moment(one, position) for one in asked])
             features = served.policy.encode(observation)
-            found = []
-            for row, one in enumerate(asked):
-                offer = self._offer(one.asked, served)
-                here = {name: values[row : row + 1] for name, values in observation.items()}
-                allowed = self._allowed(one, offer, self._numbered(here), self._in_force)
-                choice = choose(served.policy, features[row : row + 1], offer, allowed, self._shadow_generator)
-                found.append(ShadowChoice(position, choice))
+            offers = [self._offer(one.asked, served) for one in asked]
+            allowed = [
+                self._allowed(one, offer, self._numbered(observation, row), self._in_force)
+                for row, (one, offer) in enumerate(zip(asked, offers, strict=True))
+            ]
+            known = chances(served.policy, features, offers, allowed)
+            found = [
+                ShadowChoice(position, None if one is None else drawn(served.policy, one, self._shadow_generator))
+                for one in known
+            ]
         except Exception as error:
             found = [ShadowChoice(position, None, type(error).__name__) for _ in asked]
         for one, would in zip(asked, found, strict=True):
             one.shadow.append(would)
-
-    def _choice(
-        self,
-        one: Decided,
-        served: PolicyInUse,
-        features: FeatureArray,
-        observation: Mapping[str, IntArray],
-        rules: ActionRules,
-    ) -> ChosenAction | None:
-        """Return the policy's decision, by the plan where one is followed; None where it knows nothing to choose."""
-        plan, offer = self.explored, self._offer(one.asked, served)
-        if plan is not None and self._is_explored(one, served, plan):
-            return self._explored_choice(one, plan, served, features, observation)
-        allowed = self._allowed(one, offer, self._numbered(observation), rules)
-        choice = choose(served.policy, features, offer, allowed, self._generator)
-        return choice if choice is None or one.arm == "champion" else replace(choice, group=one.arm)
 
     def _is_explored(self, one: Decided, served: PolicyInUse, plan: Explored) -> bool:
         """Return whether the plan is followed: beside the champion that serves all, up to the plan's last day."""
@@ -412,7 +458,7 @@ class DecisionMaker:
             (served.policy, features),
             (plan.policy, plan.policy.encode(observation)),
             offers=(offer, offer_of(offer.keys, plan.places)),
-            allowed=self._allowed(one, offer, self._numbered(observation), rules),
+            allowed=self._allowed(one, offer, self._numbered(observation, 0), rules),
             share=float(plan.shares(observation, 1)[0]),
             generator=self._generator,
         )
@@ -422,9 +468,9 @@ class DecisionMaker:
         group: Group = "exploration" if is_explored else "champion"
         return replace(choice, group=group, policy_version=plan.version_beside(served.policy))
 
-    def _numbered(self, observation: Mapping[str, IntArray]) -> dict[str, IntArray]:
-        """Return what the rules may read of an observation."""
-        return {name: observation[name] for name in self._numbers}
+    def _numbered(self, observation: Mapping[str, IntArray], row: int) -> dict[str, IntArray]:
+        """Return what the rules may read of one observation."""
+        return {name: observation[name][row : row + 1] for name in self._numbers}
 
     def _moment(self, decided: Decided, position: int) -> Moment:
         asked = decided.asked
@@ -493,6 +539,10 @@ class DecisionMaker:
         """Drop what was counted on earlier business days."""
         for name in [one for one in self._n_today if one[0] < day.toordinal()]:
             del self._n_today[name]
+
+
+def _nothing() -> None:
+    """Draw no decision of a policy."""
 
 
 def _iso(time_us: int) -> str:

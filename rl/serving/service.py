@@ -27,11 +27,12 @@ from rl.policy import load_policy
 from rl.policy.action_rules import ActionRules, Cap
 from rl.registry.approvals import read_approvals
 from rl.serving import child
-from rl.serving.asking import Asking
+from rl.serving.asking import Asking, UnfitRequest
 from rl.serving.bodies import DecideRequest
 from rl.serving.decision_log import DecisionLog, logged_lines
-from rl.serving.decisions import OWN_RULE, Decided, DecisionMaker, PolicyInUse, SharedOut
+from rl.serving.decisions import OWN_RULE, Decided, DecisionMaker, DecisionRequest, PolicyInUse, SharedOut
 from rl.serving.explored import Explored, refuse_unseen
+from rl.serving.gathering import Gathering
 from rl.serving.in_use import InUse, in_use_file, policy_folder, read_in_use
 from rl.serving.shadow import ShadowLog
 from rl.serving.shop_tables import ShopTables, read_tables, tables_digest
@@ -120,6 +121,7 @@ class Service:
         self._behind = timedelta()
         if options.today is not None:
             self._behind = _behind(options.today, ZoneInfo(pipeline.source.zone))
+        self._gathering = Gathering(self._decide_for)
         self._is_told_ready = False
         self.log, self._shadow = DecisionLog(options.decisions), ShadowLog(options.decisions)
         self._names = settings.home, pipeline.source.name, pipeline.scenario.name
@@ -134,27 +136,51 @@ class Service:
     async def decide(self, bodies: Sequence[DecideRequest]) -> list[Decided]:
         """Return what was decided for the requests, once it is on disk.
 
+        Callers that wait at one moment are decided for together: features and probabilities of sixty requests take
+        little longer than those of one.
+
         Raises:
             UnfitRequest: a field of one of them can't be what it says.
             DecisionLogError: decisions can't be written: nothing was decided.
         """
         if self.log.problem:
             raise DecisionLogError(self.log.problem)
+        return await self._gathering.answer(bodies)
+
+    async def _decide_for(self, callers: Sequence[Sequence[DecideRequest]]) -> list[list[Decided] | Exception]:
+        """Return what was decided for each caller, on disk, or why nothing was."""
         now = self._now()
         served = self.maker.served
         vocabulary = () if served is None else served.policy.vocabulary.keys
-        asked = [self._asking.read(body, now, self._tables, vocabulary) for body in bodies]
-        decided = self.maker.decide(asked)
+        asked: list[list[DecisionRequest] | Exception] = []
+        for bodies in callers:
+            try:
+                asked.append([self._asking.read(body, now, self._tables, vocabulary) for body in bodies])
+            except UnfitRequest as error:
+                asked.append(error)
+        decided = self._decided(asked)
+        made = [one for of_caller in decided if not isinstance(of_caller, Exception) for one in of_caller]
         lines: dict[date, list[str]] = {}
-        for one in decided:
+        for one in made:
             lines.setdefault(one.day, []).extend(self.maker.lines(one))
         written = [asyncio.wrap_future(self.log.append(day, found)) for day, found in lines.items() if found]
-        failures = [one for one in await asyncio.gather(*written, return_exceptions=True) if one is not None]
+        failures = [one for one in await asyncio.gather(*written, return_exceptions=True) if isinstance(one, Exception)]
         if failures:
-            self.maker.forget(decided)
-            raise failures[0]
-        self._log_shadow(decided)
+            self.maker.forget(made)
+            return [one if isinstance(one, Exception) else failures[0] for one in decided]
+        self._log_shadow(made)
         return decided
+
+    def _decided(self, asked: Sequence[list[DecisionRequest] | Exception]) -> list[list[Decided] | Exception]:
+        """Return the decisions of each caller; a caller whose requests fail leaves the others theirs."""
+        fit = [one for one in asked if not isinstance(one, Exception)]
+        try:
+            together = iter(self.maker.decide([request for requests in fit for request in requests]))
+            return [one if isinstance(one, Exception) else [next(together) for _ in one] for one in asked]
+        except Exception as error:
+            if len(fit) == 1:
+                return [one if isinstance(one, Exception) else error for one in asked]
+            return [one if isinstance(one, Exception) else self._decided([one])[0] for one in asked]
 
     def _log_shadow(self, decided: Sequence[Decided]) -> None:
         for day in sorted({one.day for one in decided if one.shadow}):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +33,7 @@ CONNECTIONS = (1, 8, 64)
 N_ACTIONS = (30, 10_000)
 SECONDS = float(os.environ.get("SECONDS_EACH", "10"))
 RATE = 200
+BATCH = 64
 HEADERS = {"Content-Type": "application/json"}
 EVENTS = [
     {"event_type": kind, "event_time": f"2026-03-30T09:{minute:02d}:00Z", "item_id": ACTIONS[minute], "price": 9.5}
@@ -199,7 +200,19 @@ def _throughput(folder: Path) -> None:
                 say(server="nightcart", n_actions=n_actions, connections=connections, **figures)
             paced = side_by_side(service.port, path, content, connections=8, rate=RATE)
             say(server="nightcart", n_actions=n_actions, connections=8, rate=RATE, **paced)
-        _compare_with_mlflow(folder / f"mlflow-{n_actions}", n_actions, found[1]["requests_a_second"], content)
+            together = json.dumps({"requests": [body] * BATCH}).encode()
+            batch = _of_batches(timed(service.port, f"{path}-batch", together, seconds=SECONDS))
+            say(server="nightcart", n_actions=n_actions, connections=1, **batch)
+        ours = {
+            "one connection": found[1]["requests_a_second"],
+            f"{CONNECTIONS[-1]} connections": found[CONNECTIONS[-1]]["requests_a_second"],
+            f"batches of {BATCH}": batch["decisions_a_second"],
+        }
+        _compare_with_mlflow(folder / f"mlflow-{n_actions}", n_actions, ours, content)
+
+
+def _of_batches(times: Times) -> dict[str, float]:
+    return {"batch": BATCH, "decisions_a_second": round(BATCH * len(times) / sum(times), 1)}
 
 
 def _kills(folder: Path) -> None:
@@ -216,8 +229,8 @@ def _on_policy(folder: Path) -> None:
         say(section="on_policy", **found)
 
 
-def _compare_with_mlflow(folder: Path, n_actions: int, ours: float, asked: bytes) -> None:
-    """Compare requests of one connection with MLflow's server, and both with one that only answers (`asked`: ours)."""
+def _compare_with_mlflow(folder: Path, n_actions: int, ours: Mapping[str, float], asked: bytes) -> None:
+    """Compare with MLflow's server of one connection, and it with one that only answers (`asked`: one of ours)."""
     folder.mkdir()
     bounds = {}
     for name, is_logged in (("a constant answer", False), ("a constant answer, a line synced before", True)):
@@ -229,12 +242,19 @@ def _compare_with_mlflow(folder: Path, n_actions: int, ours: float, asked: bytes
     with mlflow_serving(folder, n_actions) as port:
         timed(port, "/invocations", content, seconds=1)
         theirs = summary(timed(port, "/invocations", content, seconds=SECONDS), SECONDS)
+        batch = json.dumps({"dataframe_records": [record] * BATCH}).encode()
+        their_batch = _of_batches(timed(port, "/invocations", batch, seconds=SECONDS))
     for name, found in bounds.items():
         say(server=name, n_actions=n_actions, connections=1, **found)
     say(server="mlflow models serve", n_actions=n_actions, connections=1, **theirs)
+    say(server="mlflow models serve", n_actions=n_actions, connections=1, **their_batch)
     per_second = theirs["requests_a_second"]
     most = {name: round(found["requests_a_second"] / per_second, 1) for name, found in bounds.items()}
-    say(n_actions=n_actions, times_mlflow=round(ours / per_second, 1), at_most_times_mlflow=most)
+    say(
+        n_actions=n_actions,
+        times_mlflow={name: round(one / per_second, 1) for name, one in ours.items()},
+        at_most_times_mlflow=most,
+    )
 
 
 def _earlier_model(folder: Path) -> None:

@@ -15,7 +15,7 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from rl.errors import StoreError
 from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
 from rl.rollout.assignment import gets_new_version, is_control
-from rl.serving.decide import FALLBACK_VERSION
+from rl.serving.decide import FALLBACK_VERSION, drawn
 from rl.serving.decisions import DecisionMaker, DecisionRequest, PolicyInUse, SharedOut
 from rl.serving.histories import Histories, History
 from rl.serving.observation import Moment, SeenEvent
@@ -218,6 +218,54 @@ def test_a_cap_counts_what_a_shopper_got_on_the_day() -> None:
     assert len(actions(again, **only_ab)) == 1
 
 
+def test_a_cap_holds_among_requests_that_are_decided_together() -> None:
+    """Of three of one shopper at one moment the third gets none; another shopper's are counted apart."""
+    made = maker(rules=ActionRules(caps=(Cap(frozenset("ab"), 2),)))
+    together = [asked(shopper, actions=("a", "b")) for shopper in ("ann", "bob", "ann", "ann")]
+    assert [len(one.choices) for one in made.decide(together)] == [1, 1, 1, 0]
+
+
+def test_decisions_that_fail_midway_count_towards_no_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are never answered."""
+    made = maker(rules=ActionRules(caps=(Cap(frozenset("ab"), 1),)))
+    only_ab = {"actions": ("a", "b")}
+    with monkeypatch.context() as broken:
+        is_second = iter((False, True))
+
+        def fail_second(*given: Any) -> Any:
+            if next(is_second):
+                raise RuntimeError("the second")
+            return drawn(*given)
+
+        broken.setattr("rl.serving.decisions.drawn", fail_second)
+        with pytest.raises(RuntimeError, match="second"):
+            made.decide([asked("ann", **only_ab), asked("bob", **only_ab)])
+    assert [len(one.choices) for one in made.decide([asked("ann", **only_ab), asked("bob", **only_ab)])] == [1, 1]
+
+
+def test_requests_together_get_the_probabilities_that_each_gets_alone() -> None:
+    """Of other offers, events and sizes; one who opted out and one of whom the policy knows nothing are among them."""
+    click = SeenEvent("click", NOON_US - 5_000_000, "", "b", None, None, 9_000_000)
+    given = [
+        asked("ann"),
+        asked("bob", actions=("c", "b"), n_positions=2),
+        asked("eve", is_opted_out=True),
+        asked("dan", actions=("x", "y")),
+        asked("kim", events=(click,)),
+    ]
+    alone = [
+        {one.choices[0].action: one.choices[0].propensity for n in range(60) for one in maker(seed=n).decide([request])}
+        for request in given
+    ]
+    assert [len(told) for told in alone] == [3, 2, 3, 2, 3]
+    for seed in range(20):
+        together = maker(seed=seed).decide(given)
+        assert [len(one.choices) for one in together] == [1, 2, 1, 1, 1]
+        assert [one.unknown for one in together] == [(), (), (), ("x", "y"), ()]
+        for one, told in zip(together, alone, strict=True):
+            assert one.choices[0].propensity == pytest.approx(told[one.choices[0].action], rel=1e-6)
+
+
 def test_a_business_day_is_that_of_the_source() -> None:
     """Half past eleven in the evening in UTC is the next day in Berlin."""
     (decided,) = maker().decide([asked(time_us=NOON_US + 13 * 3_600_000_000 + 1_800_000_000)])
@@ -280,7 +328,7 @@ def test_a_control_policy_decides_for_the_shoppers_held_out() -> None:
         assert (choice.group == "control") == one.is_control
         features = policy.encode({"session_step": np.array([0]), "recent_shown_items": np.zeros((1, 5), np.int64)})
         chances = policy.probabilities(features, np.array([[True, True, True, False]]))[0]
-        assert choice.propensity == pytest.approx(chances["abc".index(choice.action)], abs=1e-15)
+        assert choice.propensity == pytest.approx(chances["abc".index(choice.action)], rel=1e-6)
 
 
 @pytest.mark.parametrize("holdout", [0.0, 0.3])
@@ -305,7 +353,7 @@ def test_a_policy_that_is_rolled_out_decides_for_its_share_and_the_incumbent_for
         assert json.loads(line)["rollout_share"] == 0.25
         features = policy.encode({"session_step": np.array([0]), "recent_shown_items": np.zeros((1, 5), np.int64)})
         chances = policy.probabilities(features, np.array([[True, True, True, False]]))[0]
-        assert choice.propensity == pytest.approx(chances["abc".index(choice.action)], abs=1e-15)
+        assert choice.propensity == pytest.approx(chances["abc".index(choice.action)], rel=1e-6)
     assert 30 < sum(one.arm == "champion" for one in decided) < 110
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
@@ -22,12 +23,15 @@ from rl.registry.person import Person
 from rl.registry.store import open_store
 from rl.registry.switching import roll_back, turn_off
 from rl.serving import service as service_module
+from rl.serving.asking import UnfitRequest
 from rl.serving.bodies import DecideRequest
+from rl.serving.decision_log import logged_lines
+from rl.serving.decisions import Decided, DecisionRequest
 from rl.serving.following import Follower
 from rl.serving.service import Service, ServingOptions
 from rl.serving.store_filling import StorePlace
 from tests.rl.serving.published_histories import day_of, publish_histories
-from tests.rl.serving.served_home import KEY, MODEL, SCENARIO, SOURCE, promote, settings_at
+from tests.rl.serving.served_home import ACTIONS, KEY, MODEL, SCENARIO, SOURCE, promote, settings_at
 
 TODAY = date(2026, 3, 30)
 ROWS = [(day_of(TODAY) - 2, day_of(TODAY) - 1, 7, 1, 0, 1)]
@@ -176,3 +180,37 @@ def test_rolling_a_first_version_back_leaves_every_shopper_to_the_shop(home: Pat
         assert told[0]["champion"].startswith("none: the shop decides by its own rule, since ")
         promote(home, 1)
         assert decided(service) == {(False, 1)}
+
+
+def test_callers_of_one_moment_are_decided_for_together(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one choice; a request that can't be, and one whose decision fails, leave the others theirs, on disk once."""
+    with a_service(home, is_replaying=True) as service:
+        Follower(settings_at(home), load_pipeline(SCENARIO, SOURCE)).look()
+        service.look()
+        decide, sizes = service.maker.decide, list[int]()
+
+        def counted(requests: Sequence[DecisionRequest]) -> list[Decided]:
+            sizes.append(len(requests))
+            if any(len(one.actions) == 1 for one in requests):
+                raise RuntimeError("can't be decided")
+            return decide(requests)
+
+        monkeypatch.setattr(service.maker, "decide", counted)
+        time = "2026-03-30T10:00:00Z"
+        good = [{"user_id": name, "available_actions": ACTIONS, "decision_time": time} for name in ("ann", "bob")]
+        unfit, failing = ({"user_id": "eve", **one, "decision_time": time} for one in UNANSWERED)
+        asked = [good[0], unfit, failing, good[1]]
+
+        async def ask() -> list[Any]:
+            bodies = [DecideRequest.model_validate(one) for one in asked]
+            return await asyncio.gather(*(service.decide([body]) for body in bodies), return_exceptions=True)
+
+        first, no_set, no_decision, last = asyncio.run(ask())
+        assert sizes == [3, 1, 1, 1]  # together, then each apart
+        assert isinstance(no_set, UnfitRequest)
+        assert isinstance(no_decision, RuntimeError)
+        lines = [json.loads(line) for line in logged_lines(home / "decisions", TODAY)]
+        assert [one["decision_id"] for one in lines] == [one.decision_id(0) for (one,) in (first, last)]
+
+
+UNANSWERED = ({"availability_id": "no such set"}, {"available_actions": ACTIONS[:1]})
