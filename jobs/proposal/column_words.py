@@ -38,7 +38,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
             "shopper_?id",
             "shopper",
             "household_?(key|id)",
-            "member_?id",
+            f"member(ship)?{_NUMBER}",
             "anonymous_?id",
             "cookie_?id",
             "email",
@@ -75,6 +75,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         f"prod(uct|ukt|uit)?_?(ref(erence|erenz)?|sku|handle|slug|key|num)|prod{_NUMBER}|matnr|_?product_?id|p_?id",
         "(artikel|article|item|art|produkt|waren)_?(ref(erence|erenz)?|kennung|kenn(zahl|nr)|order_?number|bestell_?(nr|nummer))",
         f"(ware|waren|sach|material|gtin|ean)_?(nr|nummer|code|13|8)|bar_?code|code_?barres?|strichcode|{_KEY_OF}sku",
+        "(goods|ware|rows?|lines?|products|items|articles)_code",
         "(cod|codigo|ref|num|no)_?(articulo|articolo|artigo|producto|prodotto|produto|article|produit|prod|art)|referencia",
         "(product_?)?variant_?(id|sku|code)|_?variation_?id|(merchant|item|article)_?sku|reference|referenz",
     ),
@@ -99,6 +100,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
     ),
     "price": (
         "(lineitem |unit_?|item_?)?price",
+        "each|per_(piece|item|unit)|(price|unit)_each",
         "preis",
         "prix",
         "sales_?value",
@@ -164,7 +166,9 @@ _VISIT = re.compile(
     r"(.+_)?(s_?id|sess(ion)?|visita?|visite|sitzung|besuch|sesion|sessione|sessao|sessie|bezoek|sesja|wizyta)s?"
     r"(s?_?(id|key|hash|uuid|token|nr|no|num|number|ref|code|kennung|nummer))?|(php|jsession|ga_?session)_?(sess)?_?id"
 )
-_OF_A_PIECE = re.compile(r"price|preis|prix|precio|prezzo|preco|prijs|cena|pris$|^(vk|vkp|pu|pvp|netpr)$")
+_OF_A_PIECE = re.compile(
+    r"\beach\b|_each$|per_(piece|item|unit)|price|preis|prix|precio|prezzo|preco|prijs|cena|pris$|^(vk|vkp|pu|pvp|netpr)$"
+)
 _OF_ALL = re.compile(r"gesamt|total|zeilen|positions|rechnungs|umsatz|waren(preis|wert)")
 
 
@@ -245,9 +249,9 @@ def _names(column: str) -> list[str]:
     """Return what a column may be called: the end of its path, and its name in a plain alphabet without units."""
     key = _KEY.search(column)
     names = [(key.group(1) if key else column.rpartition(".")[2]).lower()]
-    if names == ["id"] and "." in column:
+    if names[0] in ("id", "code") and "." in column:
         owner = column.split(".")[-2].lower().removesuffix("[]")
-        names += [f"{owner}_id", f"{owner.removesuffix('s')}_id"]
+        names += [f"{owner}_{names[0]}", f"{owner.removesuffix('s')}_{names[0]}"]
     if "[]" not in column and key is None:
         bare = _REMARKS.sub("", column.lower().strip())
         names += [_BETWEEN.sub("_", one).strip("_") for one in (bare.translate(_LETTERS), _without_accents(bare))]

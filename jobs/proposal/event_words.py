@@ -11,11 +11,13 @@ from difflib import SequenceMatcher
 _EVENT_WORDS = (
     (
         "ignore",
-        r"remove|checkout|shipping|payment|session|scroll|engage|search|login|sign|logout|coupon|promotion|visit",
+        r"remove|(cart|basket) (out|off|minus|less)$"
+        r"|checkout|shipping|payment|session|scroll|engage|search|login|sign|logout|coupon|promotion|visit",
     ),
     (
         "impression",
-        r"impression|list[ _]?view|view[ _]?(item[ _]?)?list|exposure|shown|gezeigt|anzeige|einblendung|eingeblendet",
+        r"impression|list[ _]?view|view[ _]?(item[ _]?)?list|exposure|shown|\bseen\b|viewable|in view"
+        r"|gezeigt|anzeige|einblendung|eingeblendet",
     ),
     (
         "refund",

@@ -51,6 +51,7 @@ _MOST_WORDS = 60
 _LEAST_AMOUNTS = 5
 _NAMES_A_LINE = 15
 _MOST_SHORT = 2
+_LEAST_SHARED = 5
 
 
 @dataclass
@@ -215,7 +216,9 @@ def _says_several(values: Values) -> bool:
 
 def _is_of_words(values: Values) -> bool:
     given = _given(values)
-    return 0 < len(set(given)) <= _MOST_WORDS and not any(exact_decimal(one) is not None or "@" in one for one in given)
+    return 0 < len(set(given)) <= _MOST_WORDS and not any(
+        exact_decimal(one) is not None or "@" in one or one.startswith("/") or "://" in one for one in given
+    )
 
 
 def _is_of_few_words(values: Values) -> bool:
@@ -383,7 +386,7 @@ def _places_of_items(look: FileLook, columns: Mapping[str, Values], item: str) -
     found, held = [item], set(look.holders.get(item, ()))
     in_lists = set(held) if "[]" in item else set[int]()
     others = sorted((rank, name) for name in columns if (rank := field_rank("item_id", name)) is not None)
-    for _, name in others:
+    for name in [*[name for _, name in others], *_of_the_same_values(columns, item)]:
         own = look.holders.get(name, frozenset())
         if _list_of(name) in map(_list_of, found) or not own - held or ("[]" in name and own & in_lists):
             continue
@@ -392,6 +395,20 @@ def _places_of_items(look: FileLook, columns: Mapping[str, Values], item: str) -
         in_lists |= own if "[]" in name else frozenset()
     lists = [name for name in found if "[]" in name]
     return [*lists, *[name for name in found if "[]" not in name]]
+
+
+def _of_the_same_values(columns: Mapping[str, Values], item: str) -> list[str]:
+    """Return the columns whose names say nothing, and whose values are nearly all of those that the items have."""
+    items = set(_given(columns[item]))
+    return [
+        name
+        for name, values in columns.items()
+        if (own := set(_given(values)))
+        and len(own) > _LEAST_SHARED
+        and len(own & items) >= 0.8 * len(own)
+        and not any(field_rank(field, name) is not None for field in FIELD_WORDS)
+        and not _are_numbers(values)
+    ]
 
 
 def _list_of(column: str) -> object:
@@ -567,11 +584,27 @@ def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         elif bounds and not _are_numbers(columns[name]):
             guess.doubts.append(f"{field_name}: {name} holds more than numbers; left out")
             continue
-        guess.events[field_name] = _with_second(columns, name, field_name) | bounds
+        guess.events[field_name] = _with_siblings(columns, item, name, field_name) | bounds
     _put_money(guess, columns)
     if sells:
         _put_costs(guess, columns, steps)
     _put_scales(guess, columns)
+
+
+def _with_siblings(
+    columns: Mapping[str, Values], item: Mapping[str, Any], name: str, field_name: str
+) -> dict[str, Any]:
+    """Return the column, behind those of the field that stand beside items in lists, where the name itself doesn't."""
+    places = [one for one in item.get("first_of", ()) if isinstance(one, str) and "[]" in one]
+    siblings = [
+        one
+        for place in places
+        for one in columns
+        if one.rpartition(".")[0] == place.rpartition(".")[0] and field_rank(field_name, one) is not None
+    ]
+    if "[]" in name or not siblings:
+        return _with_second(columns, name, field_name)
+    return {"first_of": [*siblings, name]}
 
 
 def _put_order(guess: FeedGuess, columns: Mapping[str, Values], steps: object) -> set[str | None]:

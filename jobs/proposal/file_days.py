@@ -17,12 +17,16 @@ _YEAR_LAST = tuple(
     for first, second in (("day", "month"), ("month", "day"))
     for sign in ("[.]", "-", "_")
 )
+_WHOLE_YEAR_LAST = tuple(
+    rf"(?<!\d)(?P<{first}>\d\d)(?P<{second}>\d\d)(?P<year>20\d\d)(?!\d)"
+    for first, second in (("day", "month"), ("month", "day"))
+)
 _EITHER_WHOLE = r"(\d{4}-\d{2}-\d{2}|(?<!\d)\d{8}(?!\d))"
 
 
 def day_patterns(names: Sequence[str]) -> Iterator[str]:
     """Yield the `date_pattern`s that find a day in the path of every file, those of the commonest forms first."""
-    for pattern in (*_WHOLE, _EITHER_WHOLE, *_YEAR_FIRST, *_YEAR_LAST):
+    for pattern in (*_WHOLE, _EITHER_WHOLE, *_YEAR_FIRST, *_YEAR_LAST, *_WHOLE_YEAR_LAST):
         if names and all(date_in(name, pattern) is not None for name in names):
             yield pattern
 

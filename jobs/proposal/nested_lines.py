@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from jobs.parsing.raw_values import exact_decimal
 from jobs.proposal.time_guesses import how_written, is_day_alone
 
-_PASSED = re.compile(r"(?:^|_)(?:at|t|ts|time|offset|elapsed|passed|since|ms|millis|sec|secs|seconds|zeit)(?:_|$)")
+_PASSED = re.compile(
+    r"(?:^|_)(?:at|t|ts|time|offset|elapsed|passed|since|ms|millis|sec|secs|seconds|zeit|off|delta)(?:_|$)"
+)
 _LEAST_RECORDS, _LEAST_SHARE, _LEAST_TOLD = 2, 0.5, 5
 
 Record = dict[str, Any]
@@ -106,7 +109,8 @@ def _times(lists: Sequence[Elements]) -> tuple[str, bool, bool] | None:
         how = how_written([one for some in values for one in some])
         if how is not None and not is_day_alone(how):
             return key, False, False
-        if passed is None and _PASSED.search(_snake(key)) and _ascend(values):
+        is_passed = _ascend(values) if _PASSED.search(_snake(key)) else _grow_from_nothing(values)
+        if passed is None and is_passed:
             passed = key, True, _are_milliseconds(key, values)
     return passed
 
@@ -128,6 +132,20 @@ def _ascend(values: Sequence[Sequence[str | None]]) -> bool:
         known = [one for one in numbers if one is not None]
         n_ascending += len(known) == len(numbers) and known[0] >= 0 and known == sorted(known)
     return n_ascending >= 0.95 * len(values)
+
+
+def _grow_from_nothing(values: Sequence[Sequence[str | None]]) -> bool:
+    """Return whether lists hold numbers that begin at 0 and grow by uneven steps, as no counter does."""
+    if not _ascend(values):
+        return False
+    numbers = [[exact_decimal(one) for one in some if one is not None] for some in values]
+    steps = {
+        after - before
+        for some in numbers
+        for before, after in pairwise(some)
+        if before is not None and after is not None
+    }
+    return len(steps) > _LEAST_TOLD and sum(some[0] == 0 for some in numbers) >= 0.95 * len(numbers)
 
 
 def _are_milliseconds(key: str, values: Sequence[Sequence[str | None]]) -> bool:

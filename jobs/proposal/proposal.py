@@ -22,7 +22,7 @@ from jobs.proposal.file_days import day_patterns
 from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
 from jobs.proposal.file_looks import FileLook, header_told, joined, look_at
 from jobs.proposal.session_hours import day_of, hours_past, times_of_sessions
-from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
+from jobs.proposal.side_guesses import guess_consent, guess_items, guess_rates, leading_currency
 from jobs.proposal.time_guesses import is_local
 
 _DECIDING = ("impression", "view", "purchase", "cart", "click")
@@ -69,9 +69,9 @@ def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None
     """Return the tables beside the events by pattern, each with its key and lines; of each kind the first."""
     found: dict[str, tuple[str, list[str]]] = {}
     for pattern, look in looks.items():
-        if are_rates(look):
+        if (rates := guess_rates(look, guesses[pattern])) is not None:
             others = [guess for name, guess in guesses.items() if guess is not None and name != pattern]
-            one = "currencies", _rates_lines(pattern, leading_currency(look, others))
+            one = "currencies", _rates_lines(pattern, *rates, look, others)
         elif (consent := guess_consent(look, guesses[pattern])) is not None:
             one = "consent", _consent_lines(pattern, *consent, look)
         elif (table := guess_items(look, guesses[pattern])) is not None:
@@ -95,11 +95,19 @@ def _first_delivery(found: Mapping[str, FeedGuess], groups: Mapping[str, FileGro
     return min((day for day in days if day is not None), default=None)
 
 
-def _rates_lines(pattern: str, currency: str | None) -> list[str]:
-    files = f"currencies: {_flow({'files': [pattern]})}"
+def _rates_lines(
+    pattern: str, table: dict[str, Any], column: str, look: FileLook, others: Sequence[FeedGuess]
+) -> list[str]:
+    currency = leading_currency(look, column, others)
+    files = f"currencies: {_flow({'files': [pattern]} | table)}"
     if currency is None:
         return [f"# rates of exchange: add currency, the one that they convert into, and {files}"]
-    return [f"currency: {currency}  # unsure: the one that the rates convert into", files]
+    lines = [f"currency: {currency}  # unsure: the one that the rates convert into"]
+    if not table:
+        return [*lines, files]
+    rate = table["columns"]["rate"]["column"]
+    why = f"read as rates of exchange: {rate} is what one unit of {column} is worth in {currency}"
+    return [*lines, *_side_lines("currencies", pattern, table, look, why)]
 
 
 def _items_lines(pattern: str, table: dict[str, Any], look: FileLook) -> list[str]:
@@ -140,6 +148,11 @@ def _look(files: Sequence[tuple[Path, str]]) -> FileLook:
     """Return a look at the first of a log's files, the one in the middle and the last."""
     places = sorted({0, len(files) // 2, len(files) - 1})
     looks = [look_at(*files[place]) for place in places]
+    # The file of a day on which the shop is closed has a header alone, perhaps below a title that passes for one.
+    fullest = max(looks, key=lambda look: look.n_records)
+    looks = [
+        look for look in looks if look.n_records and (look is fullest or look.columns.keys() & fullest.columns)
+    ] or [fullest]
     return reduce(joined, [look for look in looks if (look.nested is None) == (looks[0].nested is None)])
 
 

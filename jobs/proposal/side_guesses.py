@@ -14,6 +14,7 @@ from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.time_guesses import is_day_alone
 
 _RATES = {"day", "currency", "rate"}
+_MOST_OF_RATES = 4
 _ITEM_FIELDS = ("category_id", "price", "cost")
 _CONSENT = re.compile(
     r"consent|opt[ _-]?in|permission|gdpr|dsgvo|rgpd|einwillig|zustimm|erlaubnis|consentim|consenso|accord|toestemm"
@@ -63,14 +64,52 @@ _PAIRS = (
 _LEAST_DIFFERENT = 0.4  # of a table that is delivered twice, half of the rows name an item anew
 
 
-def are_rates(look: FileLook) -> bool:
-    """Return whether the file holds rates of exchange as a source reads them."""
-    return look.format == "jsonl" and set(look.columns) >= _RATES
+def guess_rates(look: FileLook, guess: FeedGuess | None) -> tuple[dict[str, Any], str] | None:
+    """Return the table of rates of exchange that a file seems to be, and the column with the currencies; None if none.
+
+    JSON lines of `day`, `currency` and `rate` are read as they stand; in other files there is a column of currencies,
+    one of numbers above 0, perhaps one of days, and nothing of shoppers or items.
+
+    Args:
+        look: at the file.
+        guess: what it would be as a log; None where nothing in it is a time.
+    """
+    if look.format == "jsonl" and set(look.columns) >= _RATES:
+        return {}, "currency"
+    if any(_column(look, name) is not None for name in ("user_id", "item_id", "order_id", "quantity")):
+        return None
+    currency = next((name for name, values in look.columns.items() if _are_currencies(values)), None)
+    if currency is None or not 2 <= len(look.columns) <= _MOST_OF_RATES:
+        return None
+    rates = [name for name, values in look.columns.items() if name != currency and _are_above_nothing(values)]
+    if len(rates) != 1 or not (guess is None or is_day_alone(guess.events["event_time"])):
+        return None
+    form = {"csv": dict(look.form)} if look.form is not None else {}
+    encoding = {"encoding": look.encoding} if look.encoding != "utf-8" else {}
+    table = {"format": look.format, **form, **encoding}
+    table["columns"] = {
+        "currency": {"column": currency},
+        "rate": {"column": rates[0]} | _shape("rate", look.columns[rates[0]]),
+    }
+    if guess is not None and "constant" not in guess.events["event_time"]:
+        table["valid_from"] = guess.events["event_time"]
+    return table, currency
 
 
-def leading_currency(rates: FileLook, guesses: Iterable[FeedGuess]) -> str | None:
+def _are_currencies(values: Values) -> bool:
+    given = [one for one in values if one is not None]
+    return bool(given) and all(re.fullmatch("[A-Z]{3}", one) for one in given)
+
+
+def _are_above_nothing(values: Values) -> bool:
+    given = [one.replace(",", ".") for one in values if one is not None]
+    numbers = [exact_decimal(one) for one in given]
+    return bool(given) and all(one is not None and one > 0 for one in numbers) and any("." in one for one in given)
+
+
+def leading_currency(rates: FileLook, currency: str, guesses: Iterable[FeedGuess]) -> str | None:
     """Return the currency that logs hold most often of those that the rates don't convert; None where there is none."""
-    converted = set(rates.columns["currency"])
+    converted = set(rates.columns[currency])
     counts = Counter[str]()
     for guess in guesses:
         column = guess.events.get("currency", {}).get("column", "")

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from conf.specs.source import Source
+from conf.specs.strict_yaml import parse_model
+from jobs.commands.source_check import check_source
 from jobs.proposal.nested_lines import nested_lines
 from jobs.proposal.proposal import propose
 
@@ -155,3 +158,59 @@ def test_a_shopper_stands_beside_the_clicks(tmp_path: Path) -> None:
     assert found["events"]["user_id"]["column"] == "client.w"
     records = [one | {"hits": [hit | {"user": "x"} for hit in one["hits"]]} for one in web_export()]
     assert draft(tmp_path, records)[0]["events"]["user_id"]["column"] == "client.cid"
+
+
+def _visits(n: int) -> list[dict[str, Any]]:
+    """Visits in words of a shop's own: `off` is what has passed, `what` the kind; items stand in three places."""
+    found = []
+    for number in range(n):
+        goods = [{"code": f"L-{(number + place) % 30:03d}", "slot": place} for place in range(1, 4)]
+        bought = {"code": goods[0]["code"], "qty": 2, "each": 9.95, "cur": "EUR"}
+        steps: list[dict[str, Any]] = [
+            {"what": "page", "url": f"/{('home', 'sale')[number % 2]}"},
+            {"what": "tray_seen", "tray": f"t{number}", "goods": goods},
+            {"what": "tray_tap", "tray": f"t{number}", "code": goods[0]["code"]},
+            {"what": "basket_in", "code": goods[0]["code"], "qty": 2, "each": 9.95},
+            {"what": "basket_out", "code": goods[1]["code"], "qty": 1},
+            {"what": "bought", "order": f"o{number}", "rows": [bought]},
+        ]
+        hits = [{"no": place + 1, "off": place * (9_000 + number)} | step for place, step in enumerate(steps)]
+        begin = f"2026-06-01T{8 + number // 60:02d}:{number % 60:02d}:00+02:00"
+        found.append({"visit": f"v{number}", "who": {"cookie": f"ck{number % 40:03d}"}, "begin": begin, "hits": hits})
+    return found
+
+
+def test_what_has_passed_is_known_by_its_values_and_items_by_theirs(tmp_path: Path) -> None:
+    """Whatever they are called: numbers that begin at 0 and grow by uneven steps; values that items have elsewhere."""
+    path = tmp_path / "visits-20260601.ndjson"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in _visits(200)), encoding="utf-8")
+    content = yaml.safe_load(propose([path], "shop"))
+    events = content["events"]
+    assert content["unnest"] == "hits"
+    assert events["event_time"] == {
+        "column": "begin",
+        "unit": "iso",
+        "offset": {"column": "hits.off", "unit": "milliseconds"},
+    }
+    assert events["event_type"]["column"] == "hits.what"
+    assert events["event_type"]["map"] == {
+        "tray_seen": "impression",
+        "tray_tap": "click",
+        "basket_in": "cart",
+        "bought": "purchase",
+    }
+    assert sorted(events["event_type"]["ignore"]) == ["basket_out", "page"]
+    assert events["user_id"]["column"] == "who.cookie"
+    assert events["item_id"]["first_of"] == ["hits.goods[].code", "hits.rows[].code", "hits.code"]
+    assert events["price"]["first_of"] == ["hits.rows[].each", "hits.each"]
+    assert events["quantity"]["first_of"] == ["hits.rows[].qty", "hits.qty"]
+    source = parse_model(Source, content | {"zone": "UTC"}, "draft")
+    (check,), _ = check_source(source, path)
+    assert dict(check.n_events) == {"impression": 600, "click": 200, "cart": 200, "purchase": 200}
+
+
+@pytest.mark.parametrize("steps", [(0, 1, 2, 3), (0, 10, 20, 30), (5, 907, 4123, 9001)])
+def test_numbers_that_count_or_begin_elsewhere_are_no_times(steps: tuple[int, ...]) -> None:
+    """Nor is what is called nothing like a time and grows evenly, as a counter does."""
+    records = [{"begin": "2026-06-01", "hits": [{"x": step} for step in steps]} for _ in range(40)]
+    assert nested_lines(records) is None

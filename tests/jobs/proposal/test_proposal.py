@@ -519,3 +519,17 @@ def test_the_line_taken_for_the_header_is_named(tmp_path: Path) -> None:
     told = r"sales.csv \(line 2 was taken for the header: sku, aaa9, what\): no column holds a time"
     with pytest.raises(DeliveryError, match=told):
         propose([_write(tmp_path / "sales.csv", _csv(rows))])
+
+
+def test_a_closed_day_tells_nothing_of_the_others(tmp_path: Path) -> None:
+    """Its file has a title and a header alone; the title is no column of the draft, and days are found in the names."""
+    header = "Datum;Uhrzeit;Bon;Karte_Nr;ArtNr;Menge;Betrag"
+    for day in (1, 2, 7):
+        rows = [
+            f"{day:02d}.06.2026;10:{n % 60:02d}:00;{n // 2:04d};K{n % 30:03d};{n % 40:06d};1;2,50" for n in range(90)
+        ]
+        text = _csv([f"Journal - {day:02d}.06.2026 - alle Filialen", header, *(rows if day < 7 else ())])
+        _write(tmp_path / f"KJ_{day:02d}062026.csv", text)
+    text = propose([tmp_path], "shop")
+    assert "Journal" not in text
+    assert yaml.safe_load(text)["csv"]["skip_lines"] == 1

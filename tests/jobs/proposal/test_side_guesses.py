@@ -13,6 +13,7 @@ from conf.specs.source import Source
 from conf.specs.strict_yaml import parse_model
 from jobs.commands.check_source import main
 from jobs.commands.side_check import check_side_tables
+from jobs.commands.source_check import check_source
 from jobs.parsing.side_parsing import SideParser
 from jobs.proposal.proposal import propose
 
@@ -221,3 +222,37 @@ def test_a_table_without_a_day_counts_from_before_the_first_delivery(tmp_path: P
     assert [check.n_lines for check in check_side_tables(source, tmp_path / "logs", 100)] == [30]
     (tmp_path / "logs" / "products.csv").rename(tmp_path / "logs" / "2026" / "01" / "05" / "products.csv")
     assert "delivered" not in yaml.safe_load(propose([tmp_path / "logs"], "shop"))["items"]
+
+
+def test_rates_of_exchange_in_words_of_their_own_are_a_table(tmp_path: Path) -> None:
+    """A column of currencies, one of numbers, one of days: no feed whose lines would be events."""
+    orders = "".join(
+        f"{n},2026-06-01 10:{n % 60:02d}:00,C{n % 9},A{n % 7},1,5.00,{('EUR', 'DKK')[n % 2]}\n" for n in range(60)
+    )
+    (tmp_path / "orders_2026-06-01.csv").write_text(
+        f"order_no,placed,customer_id,sku,units,unit_price,currency\n{orders}"
+    )
+    rates = "".join(f"2026-06-{day:02d},DKK,0.134{day}\n" for day in range(1, 29))
+    (tmp_path / "kurs.csv").write_text(f"day,currency,eur\n{rates}")
+    content = yaml.safe_load(propose([tmp_path], "shop"))
+    assert "feeds" not in content
+    assert content["currency"] == "EUR"
+    table = content["currencies"]
+    assert table["columns"] == {"currency": {"column": "currency"}, "rate": {"column": "eur"}}
+    assert (table["valid_from"]["column"], str(table["delivered"])) == ("day", "2026-05-31")
+    source = parse_model(Source, content | {"zone": "Europe/Copenhagen"}, "draft")
+    (check,), _ = check_source(source, tmp_path)
+    assert (check.n_lines, check.n_rejected) == (60, 0)
+
+
+def test_members_who_opted_out_since_a_day_are_consents(tmp_path: Path) -> None:
+    """No feed of views at midnight, each of a shopper of its own."""
+    (tmp_path / "optout.csv").write_text(
+        "member,opted_out_on\n" + "".join(f"{n},2026-05-{n:02d}\n" for n in range(1, 29))
+    )
+    lines = "".join(f"{1767600000000 + n},{n % 30},A{n % 7},prod_view\n" for n in range(200))
+    (tmp_path / "clicks_2026-01-05.csv").write_text(f"ts,member,sku,action\n{lines}")
+    content = yaml.safe_load(propose([tmp_path], "shop"))
+    assert content["consent"]["columns"] == {"user_id": {"column": "member"}, "is_given": {"constant": "false"}}
+    assert content["consent"]["valid_from"]["column"] == "opted_out_on"
+    assert content["events"]["user_id"]["column"] == "member"
