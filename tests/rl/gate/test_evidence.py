@@ -159,7 +159,7 @@ def test_gate_rejects_a_policy_that_is_refunded_more() -> None:
     found = gathered(evaluations(refunded=favorite), "better")
     verdict = judge(found, gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.REJECT
-    assert [reason for reason in verdict.reasons if reason.startswith("Refunds")] == list(verdict.reasons)
+    assert [reason for reason in verdict.reasons if reason.startswith("Per episode, refunds")] == list(verdict.reasons)
 
 
 @pytest.mark.parametrize(("limit", "decision"), [(0.9, Decision.PROMOTE), (0.05, Decision.REJECT)])
