@@ -47,6 +47,8 @@ _EPOCH = date(1970, 1, 1)
 
 # Hashes of lines are compared within one check and never shown.
 _PASSING_KEY = b"one check"
+_MOST_CLOSED = 8
+"""Files at the end of a log that may be of closed days."""
 
 _HINTS = {
     "unreadable": "not one whole record: more values than columns, broken JSON, elements of two mapped lists, or bytes "
@@ -262,7 +264,9 @@ def _check_feed(check: FeedCheck, files: Sequence[DeliveredFile], rates: Rates, 
     if check.source.csv is not None:
         check.unended = [file.name for file in files if lacks_last_line_end(file.path)]
     headers = dict(_headers(check, files))
-    pieces = list(_pieces(check, spread([file for file in files if file.name in headers], n_lines), n_lines))
+    fit = [file for file in files if file.name in headers]
+    pieces = list(_pieces(check, spread(fit, n_lines), n_lines))
+    pieces += _last_with_lines(check, fit, pieces, n_lines)
     samples = sample_pieces(pieces, n_lines)
     check.has_ends = any(one.end for _, one in pieces)
     check.is_all = len(samples) == len(files) and all(is_whole for _, _, is_whole in samples)
@@ -273,6 +277,24 @@ def _check_feed(check: FeedCheck, files: Sequence[DeliveredFile], rates: Rates, 
         check.even_times += [time for line in piece.even if (time := parser.time_of(line)) is not None]
     for file, lines, _ in samples:
         _check_lines(check, file, EventParser(check.source, headers[file.name], rates), lines)
+
+
+def _last_with_lines(
+    check: FeedCheck,
+    files: Sequence[DeliveredFile],
+    pieces: Sequence[tuple[DeliveredFile, FilePieces]],
+    n_lines: int,
+) -> list[tuple[DeliveredFile, FilePieces]]:
+    """Return the last file with lines, where the last of all has none: of a day on which the shop was closed."""
+    if not pieces or len(pieces[-1][1]):
+        return []
+    known = {file.name: bool(len(piece)) for file, piece in pieces}
+    for file in reversed(files[-_MOST_CLOSED:]):
+        if known.get(file.name):
+            return []
+        if file.name not in known and (found := [one for one in _pieces(check, [file], n_lines) if len(one[1])]):
+            return found
+    return []
 
 
 def _headers(check: FeedCheck, files: Sequence[DeliveredFile]) -> Iterator[tuple[str, tuple[str, ...] | None]]:

@@ -6,19 +6,23 @@ import gzip
 import json
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from conf.errors import FAILS_AGAIN, SpecError
 from conf.settings import PROJECT_ROOT
 from conf.specs.event_mapping import EventMapping
-from conf.specs.source import load_source
+from conf.specs.source import Source, load_source
+from conf.specs.strict_yaml import parse_model
 from jobs.commands import check_source as check_source_command
 from jobs.commands.check_source import main
 from jobs.commands.source_check import check_source, report_lines
 from jobs.errors import DeliveryError
 from jobs.parsing.passed_over import PassedOver
+from jobs.proposal.proposal import propose
 from tests.jobs.event_rows import source
 from tests.jobs.feed_shop import deliver_feeds, shop
 from tests.jobs.shop_logs import DAYS, day_lines, deliver, line
@@ -201,3 +205,17 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "2026-03-01" / "events.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DeliveryError, match="not a whole gzip file"):
         check_source(load_source("canonical"), tmp_path, n_lines=10**6)
+
+
+def test_the_last_file_with_lines_is_looked_at(tmp_path: Path) -> None:
+    """Of many, whose last ones are of days on which the shop was closed: the days at hand reach so far."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    header = "event_id,event_time,event_type,user_id,item_id"
+    for day in range(1, 29):
+        rows = [f"e{day}-{n},2026-01-{day:02d}T10:{n:02d}:00Z,view,u{n % 7},i{n % 5}" for n in range(60)]
+        text = "\n".join([header, *(rows if day < 26 else ()), ""])
+        (folder / f"log {day:02d}.csv").write_text(text, encoding="utf-8")
+    given = parse_model(Source, yaml.safe_load(propose([folder], "shop")) | {"zone": "UTC"}, "draft")
+    (check,), _ = check_source(given, folder, 100)
+    assert str(date(1970, 1, 1) + timedelta(days=max(check.days))) == "2026-01-25"
