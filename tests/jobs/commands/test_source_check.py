@@ -214,8 +214,8 @@ def test_the_last_file_with_lines_is_looked_at(tmp_path: Path) -> None:
     header = "event_id,event_time,event_type,user_id,item_id"
     for day in range(1, 29):
         rows = [f"e{day}-{n},2026-01-{day:02d}T10:{n:02d}:00Z,view,u{n % 7},i{n % 5}" for n in range(60)]
-        text = "\n".join([header, *(rows if day < 26 else ()), ""])
+        text = "\n".join([header, *(rows if day < 27 else ()), ""])
         (folder / f"log {day:02d}.csv").write_text(text, encoding="utf-8")
     given = parse_model(Source, yaml.safe_load(propose([folder], "shop")) | {"zone": "UTC"}, "draft")
     (check,), _ = check_source(given, folder, 100)
-    assert str(date(1970, 1, 1) + timedelta(days=max(check.days))) == "2026-01-25"
+    assert str(date(1970, 1, 1) + timedelta(days=max(check.days))) == "2026-01-26"
