@@ -26,9 +26,9 @@ class _Caller(Generic[Asked, Answer]):
 
 
 class Gathering(Generic[Asked, Answer]):
-    """Takes callers up to the event loop's next turn, and lets all of them be answered at once.
+    """Takes callers as long as each turn of the event loop brings one, and lets all of them be answered at once.
 
-    A lone caller waits for nobody; under load, whoever came within one turn of the loop shares what an answer costs.
+    A lone caller waits for nobody; under load, whoever comes in a row shares what an answer costs.
     """
 
     def __init__(self, answer_all: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer | Exception]]]) -> None:
@@ -48,6 +48,10 @@ class Gathering(Generic[Asked, Answer]):
         return await caller.answer
 
     async def _turn(self) -> None:
+        n_callers = 0
+        while n_callers < len(self._callers):  # others' requests are being read, each in some turns of the loop
+            n_callers = len(self._callers)
+            await asyncio.sleep(0)
         callers, self._callers = self._callers, []
         try:
             given = await self._answer_all([one.asked for one in callers])
