@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -62,6 +63,8 @@ class NamedIds:
                 f"{n_known} of {len(self.refunded)} orders that refunds name have a purchase among these lines; "
                 "whether the others have one can't be told from a part of the log (ingest says)"
             )
+        if self.unknown_orders and (told := _parts_told(self.unknown_orders, self.purchased)) is not None:
+            yield told
 
     @property
     def is_cut(self) -> bool:
@@ -114,3 +117,21 @@ def named_ids(checks: Sequence[FeedCheck], source: Source, logs: Path) -> NamedI
             known |= {row["item_id"] for row in rows}
         found.known_items = known or None
     return found
+
+
+def _parts_told(refunded: Collection[str], purchased: Collection[str]) -> str | None:
+    """Return that refunds write orders with one sign between their parts and purchases with another; None otherwise."""
+    signs, others = _sign_between(refunded), _sign_between(purchased)
+    if signs is None or others is None or signs == others:
+        return None
+    return (
+        f"order_id: refunds name orders with {signs!r} between their parts, purchases with {others!r}, so that none is "
+        f"found: give the field that is joined separator: {signs!r}"
+    )
+
+
+def _sign_between(orders: Collection[str]) -> str | None:
+    """Return the one sign that stands in nearly all ids, besides letters and digits; None where none or several do."""
+    found = Counter(frozenset(one for one in order if not one.isalnum()) for order in orders)
+    (signs, n), *_ = found.most_common(1) or [(frozenset[str](), 0)]
+    return next(iter(signs)) if len(signs) == 1 and n >= 0.9 * len(orders) else None

@@ -77,3 +77,19 @@ def test_command_shows_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert "e.g. '1' against '00001'" in captured.err
     assert json.loads(captured.out)["ids"]["items"] == {"canonical": {"n": 2, "n_known": 0}}
+
+
+@pytest.mark.parametrize(
+    ("refunded", "told"),
+    [
+        ({"1-2-0045", "1-2-0046"}, ["give the field that is joined separator: '-'"]),
+        ({"1|2|0945"}, []),
+        ({"R45", "R46"}, []),
+        ({"1-2-0045", "7", "8", "9"}, []),
+    ],
+)
+def test_orders_whose_parts_are_joined_otherwise_are_told(refunded: set[str], told: list[str]) -> None:
+    """The till writes a receipt with a dash, and the columns of purchases are joined by the usual sign."""
+    found = NamedIds(refunded=refunded, purchased={f"1|2|{n:04d}" for n in range(60)}, is_all=False)
+    lines = [one for one in found.lines() if "between their parts" in one]
+    assert [one[-len(expected) :] for one, expected in zip(lines, told, strict=True)] == told
