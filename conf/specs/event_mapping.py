@@ -88,6 +88,14 @@ class EventTypeMapping(GrownModel):
         return self
 
 
+def _refuse_two_signs(values: tuple[str, ...], match: str | None) -> None:
+    """Raise unless a column tells by values or by a pattern, one that compiles."""
+    if bool(values) == (match is not None):
+        raise ValueError("give one of values, match")
+    if match is not None:
+        compiled(match)
+
+
 class DerivedEvent(GrownModel):
     """A further event read off the same raw line, where a column says that there was one (a click flag)."""
 
@@ -134,10 +142,7 @@ class DerivedEvent(GrownModel):
 
     @model_validator(mode="after")
     def _one_sign(self) -> Self:
-        if bool(self.values) == (self.match is not None):
-            raise ValueError("give one of values, match")
-        if self.match is not None:
-            compiled(self.match)
+        _refuse_two_signs(self.values, self.match)
         known = [name for name in (*TEXT_FIELDS, *NUMBER_FIELDS) if name not in ("event_id", "user_id")]
         if unknown := [name for name in self.without if name not in known]:
             raise ValueError(f"without: no field {unknown[0]!r} to leave out{suggest(unknown[0], known)}")
@@ -161,10 +166,7 @@ class IgnoredLines(StrictModel):
 
     @model_validator(mode="after")
     def _one_sign(self) -> Self:
-        if bool(self.values) == (self.match is not None):
-            raise ValueError("give one of values, match")
-        if self.match is not None:
-            compiled(self.match)
+        _refuse_two_signs(self.values, self.match)
         return self
 
 
