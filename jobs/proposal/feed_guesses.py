@@ -52,6 +52,7 @@ _LEAST_AMOUNTS = 5
 _NAMES_A_LINE = 15
 _MOST_SHORT = 2
 _LEAST_SHARED = 5
+_FEW = 0.02
 
 
 @dataclass
@@ -450,7 +451,19 @@ def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
             guess.doubts += _doubt_of_visits(user)
     mapping = _with_second(top, user, "user_id") if user in top else {"column": user}
     guess.events["user_id"] = mapping | {"required": True}
-    guess.missing_share = 0.0 if user not in top or "first_of" in mapping else 1 - _filled(top[user])
+    guess.missing_share = 0.0 if user not in top or "first_of" in mapping else 1 - _named(top[user])
+    order = _best({name: values for name, values in top.items() if name != user}, "order_id")
+    if guess.missing_share > _FEW and order is not None:
+        guess.doubts.append(
+            f"user_id: {guess.missing_share:.0%} of the lines name no {user} and are rejected; where each {order} is a "
+            f"shopper of its own then, write first_of: [{user}, {order}], or [{user}, [branch, till, {order}]] with "
+            "the columns that tell it apart"
+        )
+
+
+def _named(values: Values) -> float:
+    """Return the share of values that name somebody: what other tools write for nothing does not."""
+    return sum(one is not None and one not in (*NULL_WORDS, *_OTHER_NULLS) for one in values) / max(1, len(values))
 
 
 def _best_filled(columns: Mapping[str, Values], field_name: str) -> str | None:

@@ -533,3 +533,17 @@ def test_a_closed_day_tells_nothing_of_the_others(tmp_path: Path) -> None:
     text = propose([tmp_path], "shop")
     assert "Journal" not in text
     assert yaml.safe_load(text)["csv"]["skip_lines"] == 1
+
+
+def test_receipts_without_a_card_are_asked_about(tmp_path: Path) -> None:
+    """A third name nobody, in the words of several tools: what to write where each receipt is a shopper of its own."""
+    cards = ("K{:03d}", "K{:03d}", "", "K{:03d}", "NULL", "K{:03d}")
+    rows = [
+        f"2026-01-05 10:{n % 60:02d}:00;{n // 2:04d};{cards[n % 6].format(n % 30)};{n % 40:06d};1;2,50"
+        for n in range(180)
+    ]
+    path = _write(tmp_path / "till.csv", _csv(["Zeit;Bon;Kundenkarte;ArtNr;Menge;Betrag", *rows]))
+    text = propose([path], "shop")
+    assert "user_id: 33% of the lines name no Kundenkarte and are rejected" in text
+    assert "write first_of: [Kundenkarte, Bon]" in text
+    assert "max_rejected_share: 0.6" in text
