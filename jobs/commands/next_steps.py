@@ -34,7 +34,7 @@ def override_for(scenario: str, source: Source, folder: Path = SCENARIOS_FOLDER)
         base = parse_model(Scenario, content, scenario)
         override: dict[str, Any] = {}
         for one in misfits(base, source):
-            override = merge(override, _cure(one.key, base))
+            override = merge(override, _cure(one.key, base, source))
         fitted = parse_model(Scenario, merge(content, override, WHOLE_KEYS), scenario)
     except SpecError:
         return None
@@ -76,7 +76,7 @@ def _named(scenario: str) -> str:
     return "" if scenario == "recommendation" else f" SCENARIO={scenario}"
 
 
-def _cure(key: str, scenario: Scenario) -> dict[str, Any]:
+def _cure(key: str, scenario: Scenario, source: Source) -> dict[str, Any]:
     """Return what takes a misfit away; nothing where a person has to decide."""
     if key == "action.mask":
         return {"action": {"mask": "none"}}
@@ -85,6 +85,8 @@ def _cure(key: str, scenario: Scenario) -> dict[str, Any]:
     if key == "gate.guardrails":
         return {"gate": {"guardrails": []}}
     if key == "reward.attribution.link":
-        link = {"link": "last_touch", "window_hours": scenario.reward.attribution.window_hours}
-        return {"reward": {"attribution": link}}
+        # Where all that a log has is purchases, the basket itself is what was decided.
+        link = "itself" if source.decisions.event_type == "purchase" else "last_touch"
+        hours = scenario.reward.attribution.window_hours
+        return {"reward": {"attribution": {"link": link, "window_hours": hours}}}
     return {}

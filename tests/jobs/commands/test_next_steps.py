@@ -53,6 +53,8 @@ def test_a_pasted_override_makes_the_scenario_fit(tmp_path: Path, events: tuple[
     (tmp_path / "recommendation.yaml").write_text("\n".join([text.rstrip(), *told[1:], ""]), encoding="utf-8")
     fitted = load_pipeline("recommendation", "shop", folder=tmp_path, sources_folder=sources)
     assert fitted.scenario.action.mask == "none"
+    expected = "itself" if events == ("purchase",) else "last_touch"
+    assert fitted.scenario.reward.attribution.link == expected
 
 
 def test_what_only_a_person_can_mend_gets_no_override(tmp_path: Path) -> None:
