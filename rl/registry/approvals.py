@@ -41,7 +41,8 @@ class Approval(StrictModel):
     version: champion from then on; of `approve` and `reject` the one that was asked about; of `off` and `on` the one
         that was champion; of `control` the one that decides for the control group from then on, and of `no_control`
         the one that did; of `explore` the one whose exploration plan is followed from then on, and of `no_explore` the
-        one whose plan was. None where a rollback left the shop's own rule to decide, since no champion was before.
+        one whose plan was. None where a rollback left the shop's own rule to decide, since no champion was before, and
+        of `on` after it.
     replaced: champion before; None where there was none, or where nothing was replaced.
     follows: hash of the entry before it in the file; `first` for the first; None in entries of earlier releases.
     """
@@ -116,8 +117,7 @@ def standing(settings: Settings, model: str) -> Standing:
         RegistryChanged: the record can't be read.
     """
     decided = read_approvals(settings, model)
-    moved = [one for one in decided if one.kind in ("promote", "rollback")]
-    last = moved[-1] if moved else None
+    moved, last = [one for one in decided if one.kind in ("promote", "rollback")], last_move(decided)
     switched = [one.kind == "off" for one in decided if one.kind in ("off", "on")]
     control = [one for one in decided if one.kind in ("control", "no_control")]
     exploring = [one for one in decided if one.kind in ("explore", "no_explore")]
@@ -131,6 +131,11 @@ def standing(settings: Settings, model: str) -> Standing:
         rejected={one.version: one for one in reversed(decided) if one.kind == "reject" and one.version is not None},
         withdrawn=None if last is None or last.version is not None else last,
     )
+
+
+def last_move(decided: Sequence[Approval]) -> Approval | None:
+    """Return the last entry that said which version is champion, whatever else was decided since; None without one."""
+    return next((one for one in reversed(decided) if one.kind in ("promote", "rollback")), None)
 
 
 def approvers(settings: Settings, model: str, version: int) -> tuple[str, ...]:

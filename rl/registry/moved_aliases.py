@@ -15,7 +15,7 @@ from conf.settings import Settings
 from rl.errors import RegistryChanged
 from rl.registry.approvals import Standing, read_approvals, standing
 from rl.registry.store import CHALLENGER, CHAMPION, OFF, ON_TRIAL, PREVIOUS, aliases
-from rl.registry.switching import version_before
+from rl.registry.switching import mark_rolled_back, version_before
 from rl.registry.trials import version_on_trial
 from rl.registry.versions import BEHAVIOR, RegisteredVersion, all_versions, may_be_challenger
 
@@ -85,8 +85,10 @@ def told(model: str, moved: tuple[MovedAlias, ...]) -> str:
 def restore_aliases(client: MlflowClient, settings: Settings, model: str) -> tuple[MovedAlias, ...]:
     """Put every alias where the home's record and the versions' tags say, and return those that were elsewhere.
 
-    Call it under the registry's lock.
+    A rollback that was killed half-way comes to its end so: the version is marked, and no night offers it again. Call
+    it under the registry's lock.
     """
+    mark_rolled_back(client, settings, model)
     moved = moved_aliases(client, settings, model)
     for one in moved:
         if one.expected is None:
@@ -112,7 +114,10 @@ def _off(held: Mapping[str, int], known: Standing) -> MovedAlias | None:
     if known.is_off == (found is not None):
         return None
     if known.is_off:
-        return MovedAlias(OFF, None, known.champion, "it was turned off, and nobody turned it on again")
+        champion = held.get(CHAMPION) if known.champion is None and known.withdrawn is None else known.champion
+        if champion is None:  # the alias needs a version to stand on, and the record turns off without it
+            return None
+        return MovedAlias(OFF, None, champion, "it was turned off, and nobody turned it on again")
     return MovedAlias(OFF, found, None, "nobody turned it off")
 
 
@@ -156,7 +161,7 @@ def _newest_waiting(
     held: Mapping[str, int], known: Standing, versions: Mapping[int, RegisteredVersion]
 ) -> RegisteredVersion | None:
     """Return the latest version that a person may still approve; None where people decided about a later one."""
-    number = held.get(CHAMPION) if known.champion is None else known.champion
+    number = held.get(CHAMPION) if known.champion is None and known.withdrawn is None else known.champion
     champion = BEHAVIOR if number is None else str(number)
     waiting = [
         one

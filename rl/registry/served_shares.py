@@ -54,7 +54,7 @@ def served_shares(settings: Settings, model: str) -> dict[int, ServedShare]:
     found = {one.version: _of_launch(one, decided) for one in known}
     running = next((one for one in reversed(known) if one.end is None), None)
     if running is not None and running.is_partial and running.replaced is not None:
-        found[running.replaced] = ServedShare(1 - running.share, found[running.version].since)
+        found[running.replaced] = _of_replaced(running, known, decided)
     if standing(settings, model).is_off:
         since = [one.at for one in decided if one.kind == "off"][-1]
         off = ServedShare(0.0, since, "turned off")
@@ -87,10 +87,28 @@ def _of_launch(launch: Launch, decided: Sequence[Approval]) -> ServedShare:
     stage = launch.stages[-1] if launch.stages else None
     # A version that others were rolled back to is served anew since then.
     made = [one.at for one in decided if one.kind in ("promote", "rollback") and one.version == launch.version]
-    begun = [launch.promoted_at, None if stage is None else stage.started_at, *made[-1:]]
+    begun = [launch.promoted_at, None if stage is None else stage.started_at, *made[-1:], _on_since(decided)]
     since = max((one for one in begun if one is not None), default=None)
     why = "in the shadow" if launch.is_shadow else "taken back by its rollout"
     return ServedShare(launch.share, since, "" if launch.share else why)
+
+
+def _of_replaced(running: Launch, known: Sequence[Launch], decided: Sequence[Approval]) -> ServedShare:
+    """Return what is left to the version that another replaces by stages: beside a shadow all, as before it."""
+    left = ServedShare(1 - running.share, _of_launch(running, decided).since)
+    launch = next((one for one in reversed(known) if one.version == running.replaced), None)
+    before = None if launch is None else _of_launch(launch.model_copy(update={"end": None}), decided)
+    return before if before is not None and before.share == left.share else left
+
+
+def _on_since(decided: Sequence[Approval]) -> datetime | None:
+    """Return when the model was last turned on again after it had been off; None where it never was."""
+    since, is_off = None, False
+    for one in decided:
+        if one.kind in ("off", "on"):
+            since = one.at if is_off and one.kind == "on" else since
+            is_off = one.kind == "off"
+    return since
 
 
 def _number(launch: Launch | None) -> int | None:

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from conf.settings import Settings
 from rl.errors import RefusedRequest
-from rl.registry.approvals import Approval, read_approvals, standing, write_down
+from rl.registry.approvals import Approval, last_move, read_approvals, standing, write_down
 from rl.registry.entry import TAG
 from rl.registry.exploration import set_exploring
 from rl.registry.launches import running_launch
@@ -56,12 +56,12 @@ def roll_back(client: MlflowClient, settings: Settings, model: str, person: Pers
         return done
     champion = _champion(held, model)
     decided = read_approvals(settings, model)
-    if decided and decided[-1].kind == "rollback" and decided[-1].version == champion:
+    last = last_move(decided)
+    if last is not None and last.kind == "rollback" and last.version == champion:
         _settle_previous(client, model, decided, champion)
         held = aliases(client, model)
-    is_unfinished = bool(decided) and decided[-1].kind == "rollback" and decided[-1].replaced == champion
-    if is_unfinished:
-        approval = decided[-1]
+    if last is not None and last.kind == "rollback" and last.replaced == champion:
+        approval = last
     else:
         target = _before(client, settings, model, held)
         approval = write_down(settings, model, "rollback", target, replaced=champion, who=person.who, why=person.why)
@@ -79,9 +79,20 @@ def roll_back(client: MlflowClient, settings: Settings, model: str, person: Pers
 def finish_rollback(client: MlflowClient, settings: Settings, model: str, who: str) -> None:
     """Move the aliases of a rollback that was killed after it was written down, if it was `who`'s; else do nothing."""
     decided, champion = read_approvals(settings, model), aliases(client, model).get(CHAMPION)
-    last = decided[-1] if decided else None
+    last = last_move(decided)
     if last is not None and (last.kind, last.who, last.replaced) == ("rollback", who, champion):
         roll_back(client, settings, model, Person(last.who, last.why))
+
+
+def mark_rolled_back(client: MlflowClient, settings: Settings, model: str) -> None:
+    """Mark the version that was rolled back last, where a rollback was killed before it did."""
+    last = last_move(read_approvals(settings, model))
+    if last is None or last.kind != "rollback" or last.replaced is None:
+        return
+    version = load_version(client, model, last.replaced)
+    if version is not None and ROLLED_BACK not in version.tags:
+        person = Person(last.who, last.why)
+        client.set_model_version_tag(model, str(last.replaced), TAG + ROLLED_BACK, str(person))
 
 
 def turn_off(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
@@ -103,13 +114,14 @@ def turn_off(client: MlflowClient, settings: Settings, model: str, person: Perso
 
 
 def turn_on(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
-    """Let the champion be served again, and return the record of it.
+    """Let the champion be served again, or whatever is promoted next where a first version was rolled back while off.
 
     Raises:
-        RefusedRequest: there is no champion.
+        RefusedRequest: there is no champion, and nothing that was turned off.
     """
-    held = aliases(client, model)
-    champion = _champion(held, model)
+    held, known = aliases(client, model), standing(settings, model)
+    is_left_off = known.is_off and known.withdrawn is not None and CHAMPION not in held
+    champion = None if is_left_off else _champion(held, model)
     if OFF in held:
         client.delete_registered_model_alias(model, OFF)
     return write_down(settings, model, "on", champion, replaced=None, who=person.who, why=person.why)

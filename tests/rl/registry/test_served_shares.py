@@ -13,7 +13,7 @@ from rl.registry.memory import registry_address
 from rl.registry.person import Person
 from rl.registry.served_shares import ServedShare, served_shares, tag_shares
 from rl.registry.store import open_store
-from rl.registry.switching import roll_back, turn_off
+from rl.registry.switching import roll_back, turn_off, turn_on
 from rl.registry.versions import all_versions
 from tests.rl.registry.test_registry import FIRST, MODEL, key, record, register, settings_at
 
@@ -84,6 +84,34 @@ def test_what_is_turned_off_serves_nobody(rolled: Path) -> None:
         off = turn_off(client, settings, MODEL, ANN)
     assert told(rolled) == {1: (0.0, "turned off"), 2: (0.0, "turned off")}
     assert served_shares(settings, MODEL)[2].since == off.at
+
+
+def test_what_is_turned_on_again_serves_since_then(rolled: Path) -> None:
+    """Both versions of a rollout; in between they served nobody. On without off before it changes nothing."""
+    settings = settings_at(rolled)
+    before = {version: one.since for version, one in served_shares(settings, MODEL).items()}
+    with open_store(settings) as client:
+        turn_on(client, settings, MODEL, ANN)
+        assert {version: one.since for version, one in served_shares(settings, MODEL).items()} == before
+        turn_off(client, settings, MODEL, ANN)
+        on = turn_on(client, settings, MODEL, ANN)
+        turn_on(client, settings, MODEL, ANN)
+    assert told(rolled) == {1: (0.75, ""), 2: (0.25, "")}
+    assert {one.since for one in served_shares(settings, MODEL).values()} == {on.at}
+
+
+def test_what_a_shadow_stands_beside_serves_all_as_before(home: Path) -> None:
+    """Since its own promotion, and not since another began to decide in its shadow."""
+    settings, before = settings_at(home), list[ServedShare]()
+    for version, replaced in ((1, None), (2, 1)):
+        register(home, key(date=date(2026, 3, version)), record(horizon=FIRST))
+        stage = Stage(share=float(version == 1), started_at=datetime.now(UTC), is_shadow=version == 2)
+        address = registry_address(settings)
+        launch = Launch(registry=address, model=MODEL, version=version, replaced=replaced, stages=(stage,))
+        begin_launch(settings, launch)
+        approve(settings, MODEL, version, replaced=replaced, who="ann", why="better")
+        before.append(served_shares(settings, MODEL)[1])
+    assert before[1] == before[0]
 
 
 def test_shares_read_as_words() -> None:

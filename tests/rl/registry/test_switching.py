@@ -15,9 +15,9 @@ from conf.errors import exit_code
 from conf.settings import Settings
 from rl.errors import RefusedRequest, RegistryChanged, RegistryError
 from rl.registry.approvals import approve, read_approvals, standing
-from rl.registry.decided import promote_on_word
+from rl.registry.decided import promote_on_word, reject_version
 from rl.registry.launches import launches
-from rl.registry.moved_aliases import restore_aliases
+from rl.registry.moved_aliases import refuse_moved_aliases, restore_aliases
 from rl.registry.person import Person
 from rl.registry.promotion import promote_version
 from rl.registry.store import aliases, open_store
@@ -112,11 +112,13 @@ def test_nothing_is_promoted_over_a_version_that_was_put_back_by_hand(home: Path
     register(home, key(date=night), record(champion_in_force="behavior", horizon=night))
     with open_store(settings_at(home)) as client:
         client.set_registered_model_alias(MODEL, "champion", "1")
+        client.delete_registered_model_alias(MODEL, "challenger")
         for version, day in ((1, FIRST), (2, night)):
             with pytest.raises(RegistryChanged, match="version 1 was rolled back to the shop's own rule"):
                 promote_on_word(client, settings_at(home), MODEL, version, source="shop", run_date=day, people=[ANN])
-        (moved,) = restore_aliases(client, settings_at(home), MODEL)
-    assert (moved.alias, moved.found, moved.expected, held(home)) == ("champion", 1, None, {"challenger": 2})
+        moved = restore_aliases(client, settings_at(home), MODEL)
+    assert [(one.alias, one.found, one.expected) for one in moved] == [("champion", 1, None), ("challenger", None, 2)]
+    assert held(home) == {"challenger": 2}
 
 
 def test_a_killed_rollback_of_a_first_version_is_finished(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +143,74 @@ def test_a_killed_rollback_of_a_first_version_is_finished(home: Path, monkeypatc
 
 def _killed(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def killed_rollback(home: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """It was written down, and ended before that step at the registry."""
+    with open_store(settings_at(home)) as client, monkeypatch.context() as patch:
+        patch.setattr(client, step, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            roll_back(client, settings_at(home), MODEL, ANN)
+
+
+def reject_next(home: Path) -> None:
+    """Somebody rejects the next night's version."""
+    night = FIRST + timedelta(days=9)
+    version = register(home, key(date=night), record(champion_in_force="1", horizon=night))
+    with open_store(settings_at(home)) as client:
+        reject_version(client, settings_at(home), MODEL, version.version, ANN)
+
+
+def off(home: Path) -> None:
+    switch(home, turn_off)
+
+
+@pytest.mark.parametrize("meanwhile", [off, reject_next])
+def test_a_killed_rollback_is_finished_whatever_was_decided_meanwhile(
+    home: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Path], None]
+) -> None:
+    """What else people said about the model stands behind it in the record."""
+    promoted(home, 1)
+    killed_rollback(home, monkeypatch, "delete_registered_model_alias")
+    meanwhile(home)
+    switch(home, roll_back)
+    assert "champion" not in held(home)
+    assert [one.kind for one in read_approvals(settings_at(home), MODEL)].count("rollback") == 1
+
+
+@pytest.mark.parametrize("n_champions", [1, 2])
+def test_a_killed_rollback_whose_aliases_are_restored_is_not_offered_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, n_champions: int
+) -> None:
+    """The record says so, and a version is marked as rolled back with the aliases that are put where it says."""
+    promoted(home, n_champions)
+    killed_rollback(home, monkeypatch, "set_model_version_tag")
+    with open_store(settings_at(home)) as client:
+        restore_aliases(client, settings_at(home), MODEL)
+    night = FIRST + timedelta(days=n_champions - 1)
+    assert register(home, key(date=night)).version == n_champions
+    assert "challenger" not in held(home)
+    assert held(home).get("champion") == (1 if n_champions == 2 else None)
+
+
+def test_what_was_turned_off_and_rolled_back_can_be_turned_on(home: Path) -> None:
+    """Without a champion too: the next version that is promoted is served then."""
+    promoted(home, 1)
+    switch(home, turn_off)
+    switch(home, roll_back)
+    assert standing_of(home) == (None, True)
+    switch(home, turn_on)
+    assert (held(home), standing_of(home)) == ({}, (None, False))
+
+
+def test_off_without_a_champion_needs_no_alias(home: Path) -> None:
+    """A version that is deleted takes its alias off along; no night is refused for one that nothing could carry."""
+    promoted(home, 1)
+    switch(home, turn_off)
+    switch(home, roll_back)
+    with open_store(settings_at(home)) as client:
+        client.delete_registered_model_alias(MODEL, "off")
+        refuse_moved_aliases(client, settings_at(home), MODEL)
 
 
 def test_a_champion_whose_predecessor_is_gone_is_not_taken_for_a_first_one(home: Path) -> None:
