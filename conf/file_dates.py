@@ -39,15 +39,21 @@ def refuse_pattern(pattern: str) -> None:
         expression = re.compile(pattern)
     except re.error as error:
         raise ValueError(f"no regular expression: {error}; {_CURE}") from error
-    named = [one for one in PARTS if one in expression.groupindex]
+    named = _parts(expression)
     if not expression.groups or 0 < len(named) < len(PARTS):
         lacks = f"no group {', '.join(one for one in PARTS if one not in named)}" if named else "no group"
         raise ValueError(f"{lacks}; {_CURE}")
 
 
+def _parts(expression: re.Pattern[str]) -> list[str]:
+    """Return the parts of a date that have a group each; a `day` alone is the name of one that holds the whole date."""
+    named = [one for one in PARTS if one in expression.groupindex]
+    return [] if named == ["day"] and expression.groupindex["day"] == 1 else named
+
+
 def _date_of(found: re.Match[str]) -> date:
     parts = found.groupdict()
-    if not set(PARTS) <= parts.keys():
+    if not _parts(found.re):
         return date.fromisoformat(found.group(1) or "")
     year, month, day = (int(parts[one] or 0) for one in PARTS)
     return date(year + _CENTURY if len(parts["year"] or "") == 2 else year, month, day)

@@ -127,8 +127,10 @@ def _patterns(source: Source) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _date_of(source: Source, name: str) -> date | None:
-    """Return the date in a delivered file's path, by the pattern of any feed."""
-    for pattern in {feed.delivery.date_pattern for feed in source.feeds_alone().values()}:
+    """Return the date in a delivered file's path, by its feed's pattern; of files beside the feeds, by that of any."""
+    feeds = [*source.feeds_alone().values()]
+    own = [feed for feed in feeds if any(matches(name, pattern) for pattern in feed.delivery.files)]
+    for pattern in dict.fromkeys(feed.delivery.date_pattern for feed in own or feeds):
         if (found := date_in(name, pattern)) is not None:
             return found
     return None

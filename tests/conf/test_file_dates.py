@@ -27,12 +27,15 @@ PARTED = r"(?P<day>\d{1,2})[.](?P<month>\d{1,2})[.](?P<year>\d{2,4})"
         ("Kasse_01.06.26.csv", PARTED, JUNE_1),
         ("shop 99.99.2026 1.6.2026.csv", PARTED, JUNE_1),  # what is no day is passed over
         ("order 12345678 of 20260601.csv", r"(\d{8})", JUNE_1),
+        # One group holds the whole date, whatever it is called.
+        ("day=2026-06-01/log.csv", r"day=(?P<day>\d{4}-\d{2}-\d{2})/", JUNE_1),
         ("log.csv", r"(\d{8})", None),
         ("log.csv", r"log(\d{8})?", None),  # the group took no part
         ("log.csv", r"log(?:(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2}))?", None),
     ],
 )
 def test_the_first_day_in_a_path_is_its_own(path: str, pattern: str, expected: date | None) -> None:
+    refuse_pattern(pattern)
     assert date_in(path, pattern) == expected
 
 
@@ -41,6 +44,7 @@ def test_the_first_day_in_a_path_is_its_own(path: str, pattern: str, expected: d
     [
         (r"\d{8}", "no group; give one group with the whole date"),
         (r"(?P<year>\d{4})/(?P<month>\d{2})/(\d{2})", "no group day; give one group"),
+        (r"(?P<year>\d{4})", "no group month, day; give one group"),
         (r"(\d{8}", "no regular expression"),
     ],
 )

@@ -17,6 +17,7 @@ from conf.specs.strict_yaml import parse_model
 from conf.whole_deliveries import is_marker, is_settled, what_is_missing
 
 DAY = date(2026, 3, 5)
+ORDERS = {"clicks": ("day", "month", "year"), "orders": ("month", "day", "year")}
 
 
 def source(**arrival: Any) -> Source:
@@ -168,3 +169,32 @@ def test_a_delivery_is_settled_once_it_is_landed_or_left_out(lake: Lake) -> None
     assert (is_settled(lake, DAY), is_settled(lake, other)) == (True, False)
     lake.held_back(other).write_text('{"why": "half", "left_out": "shop was closed", "who": "ann"}')
     assert is_settled(lake, other)
+
+
+def test_a_files_day_is_read_as_its_feed_says(tmp_path: Path, lake: Lake) -> None:
+    """One shop system puts the month first, the other the day: a name is of the fifth of March or the third of May."""
+    feed = {
+        "format": "jsonl",
+        "events": {
+            "event_time": {"column": "at", "unit": "iso"},
+            "event_type": {"constant": "view"},
+            "user_id": {"column": "who"},
+        },
+    }
+    patterns = {name: "".join(f"(?P<{one}>[0-9]+)[.]?" for one in order) for name, order in ORDERS.items()}
+    content = load_source("canonical").model_dump(
+        exclude_defaults=True, exclude={"format", "csv", "delivery", "events"}
+    )
+    content |= {
+        "arrival": {"feeds": ["clicks", "orders"]},
+        "feeds": [
+            feed
+            | {"name": name, "delivery": {"layout": "dated_files", "date_pattern": one, "files": [f"{name}_*.jsonl"]}}
+            for name, one in patterns.items()
+        ],
+    }
+    wanted = Source.model_validate(content)
+    for name in ("clicks_3.5.2026.jsonl", "orders_3.5.2026.jsonl"):
+        (tmp_path / name).write_bytes(b"x")
+    assert what_is_missing(wanted, lake, tmp_path, DAY) == ["no file of clicks"]
+    assert what_is_missing(wanted, lake, tmp_path, date(2026, 5, 3)) == ["no file of orders"]
