@@ -8,22 +8,24 @@ from datetime import date
 from conf.specs.source import Source
 from jobs.landing.delivery_drift import Drift
 from jobs.landing.raw_deliveries import RawDelivery, feed_of
-from jobs.landing.spelled_ids import SpelledIds, numbered_anew_in, strangers_told
+from jobs.landing.spelled_ids import SpelledIds, numbered_anew_in, strangers_told, sum_of_spelled
 
 
 def listed_apart(
     days: Sequence[date], listed: Mapping[str, Mapping[date, SpelledIds]], shoppers: Mapping[date, SpelledIds]
 ) -> Iterator[Drift]:
-    """Yield the tables that list shoppers of their own delivery under another spelling.
+    """Yield the tables that list shoppers of a delivery under another spelling, in it or in an earlier one.
 
     Args:
         days: of the deliveries.
         listed: how some ids of each table are spelled, by delivery.
         shoppers: how those of the events are, by delivery.
     """
-    for day in days:
+    known: dict[str, SpelledIds] = {}
+    for day in sorted({*days, *(day for spelled in listed.values() for day in spelled)}):
         for table, spelled in listed.items():
-            if told := strangers_told(table, spelled.get(day, {}), shoppers.get(day, {})):
+            known[table] = sum_of_spelled([known.get(table, {}), spelled.get(day, {})])
+            if day in days and (told := strangers_told(table, known[table], shoppers.get(day, {}))):
                 yield Drift(day, "", told)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conf.specs.source import Source
-from jobs.events.shoppers_apart import numbered_anew
+from jobs.events.shoppers_apart import listed_apart, numbered_anew
 from jobs.landing.raw_deliveries import RawDelivery, RawFile
 
 DAY, NEXT = date(2026, 1, 5), date(2026, 1, 6)
@@ -58,3 +58,14 @@ def test_numbers_that_begin_anew_are_told(
     found = list(numbered_anew([*files], landed, _source(user)))
     assert [one.delivery_date for one in found] == expected
     assert all("lines of the same number in different files become one shopper" in one.sentence for one in found)
+
+
+def test_a_table_that_came_before_the_events_is_compared_with_them() -> None:
+    """A list of the whole log comes the day before its first delivery; a later list says nothing of earlier days."""
+    listed, shoppers = {("1", "a"): "0009"}, {("1", "b"): "9"}
+    found = [*listed_apart([DAY, NEXT], {"consent": {DAY: listed}}, {NEXT: shoppers})]
+    assert [one.delivery_date for one in found] == [NEXT]
+    assert "consent: 1 of 1 shoppers of this delivery whom it lists are spelled otherwise" in found[0].what
+    # The spelling of the events stands there since.
+    assert not [*listed_apart([DAY, NEXT], {"consent": {DAY: listed, NEXT: shoppers}}, {NEXT: shoppers})]
+    assert not [*listed_apart([DAY, NEXT], {"consent": {NEXT: listed}}, {DAY: shoppers})]

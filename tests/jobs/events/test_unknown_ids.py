@@ -107,7 +107,8 @@ def test_a_large_table_of_consents_is_compared_too(
     logs, home = tmp_path / "logs", tmp_path / "home"
     consent = {"files": ["**/consent.jsonl"], "columns": {"user_id": {"column": "who"}, "is_given": {"column": "ok"}}}
     shop = Source.model_validate(source().model_dump() | {"consent": consent})
-    deliver(logs, FIRST, [line(FIRST, 600 + n, user_id=f"{17850 + n}") for n in range(5)])
+    deliver(logs, SECOND, [line(SECOND, 600 + n, user_id=f"{17850 + n}") for n in range(5)])
+    # A list of the whole log comes before its first day.
     deliver(logs, FIRST, [json.dumps({"who": f"000{17850 + n}", "ok": True}) for n in range(3)], "consent.jsonl")
-    (told,) = ingest_into(home, FIRST, logs, shop)["drift"]
-    assert "consent: 3 of 3 shoppers of this delivery whom it lists are spelled otherwise" in told
+    (told,) = ingest_into(home, SECOND, logs, shop)["drift"]
+    assert f"{SECOND}: consent: 3 of 3 shoppers of this delivery whom it lists are spelled otherwise" in told
