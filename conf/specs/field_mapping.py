@@ -132,6 +132,10 @@ class FieldMapping(GrownModel):
             raise ValueError("give exactly one of column, columns, constant, from_path, first_of")
         if not all(self.alternatives):
             raise ValueError("first_of: an empty list names no column; leave it out")
+        if self.fold_case and not self.alternatives:
+            raise ValueError("fold_case folds what columns hold; write a constant in small letters, or leave it out")
+        if self.fold_case and (unmet := [key for key in self.map or () if key != key.casefold()]):
+            raise ValueError(f"map: {unmet[0]!r} never comes where fold_case is true; write {unmet[0].casefold()!r}")
         return self
 
 

@@ -537,6 +537,17 @@ class Source(GrownModel):
         return self
 
     @model_validator(mode="after")
+    def _rules_can_hold(self) -> Self:
+        for one in self.feeds_alone().values():
+            values = [value for rule in one.events.ignore_where for value in rule.values]
+            if missing := [value for value in values if value in one.null_words]:
+                raise ValueError(
+                    f"ignore_where: {missing[0]!r} means a missing value, of which no rule holds; take it out there, "
+                    "or out of null_words"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")

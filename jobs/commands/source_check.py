@@ -173,7 +173,22 @@ class FeedCheck:
         beyond = self.beyond()
         of_events = feed_warnings(self.events, self.source, is_all=self.is_all, n_files=self.n_files)
         told = [beyond, rhythm_question(self.even_times, self.source), turned_days(self.events, self.source)]
-        return [*[one for one in told if one], *of_events]
+        return [*[one for one in told if one], *self._rules_without_effect(), *of_events]
+
+    def _rules_without_effect(self) -> Iterator[str]:
+        """Yield the rules of `ignore_where` that leave out nothing here: misspelled ones, maybe; or everything."""
+        for column in dict.fromkeys(one.column for one in self.source.events.ignore_where):
+            n_left_out = len(self.rejected.get(("ignored", column), []))
+            if self.n_lines and not n_left_out:
+                yield (
+                    f"ignore_where: {column} left out none of {self.n_lines} lines. Do column and values stand there "
+                    "as the file writes them?"
+                )
+        n_ignored = sum(
+            len(lines) for (reason, column), lines in self.rejected.items() if reason == "ignored" and column
+        )
+        if self.n_lines and n_ignored == self.n_lines:
+            yield f"ignore_where left out all {self.n_lines} lines: no event would be left"
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""

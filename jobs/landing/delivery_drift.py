@@ -333,13 +333,13 @@ def _mean_bits(one: Profile, name: str) -> float | None:
 
 
 def _rejection_changes(now: Profile, before: Sequence[Profile]) -> list[tuple[str, bool]]:
-    """Return reasons for rejection that have become usual: a column of another type, say."""
+    """Return reasons for rejection that have become usual: a column of another type, say; and for being ignored."""
     n_lines, found = max(1, now.get("n_lines", 0)), list[tuple[str, bool]]()
-    for name in sorted(one for one in now if one.startswith("rejected/")):
+    for name in sorted(one for one in now if one.startswith(("rejected/", IGNORED_WHERE))):
         share = now[name] / n_lines
         most = max(one.get(name, 0) / max(1, one.get("n_lines", 0)) for one in before)
         if now[name] >= 20 and share >= 0.05 and share >= 3 * most:
-            found.append(
-                (f"{name.removeprefix('rejected/')}: {share:.0%} of its lines, at most {most:.1%} before", False)
-            )
+            kind, _, what = name.partition("/")
+            told = what if kind == "rejected" else f"ignored by {what}"
+            found.append((f"{told}: {share:.0%} of its lines, at most {most:.1%} before", False))
     return found

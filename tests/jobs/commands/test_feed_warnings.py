@@ -183,3 +183,27 @@ def test_numbers_that_begin_anew_in_each_file_are_no_shoppers(
     told = [one for one in feed_warnings([], source, n_files=n_files) if "numbers" in one]
     assert bool(told) == is_told
     assert not told or f"each of {n_files} files begins at 1 again" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([{"column": "what", "values": ["x"]}], []),
+        (
+            [{"column": "what", "values": ["x"]}, {"column": "who", "values": ["Robot"]}],
+            ["who left out none of 4 lines"],
+        ),
+        ([{"column": "who", "match": ".*"}], ["ignore_where left out all 4 lines"]),
+    ],
+)
+def test_a_rule_that_ignores_nothing_or_everything_is_told(
+    tmp_path: Path, rules: list[dict[str, Any]], expected: list[str]
+) -> None:
+    """A value is compared as it stands: `Robot` is no `robot`, whose orders would count."""
+    (tmp_path / "a.csv").write_text(
+        "at;what;who;order;price;n;sum\n" + "1767600000;p;robot;1;2;1;2\n1767600000;x;b;1;2;1;2\n" * 2
+    )
+    source = _source(events={"ignore_where": rules})
+    checks, unread = check_source(source, tmp_path)
+    told = [line for line in report_lines(checks, unread, source) if "ignore_where" in line]
+    assert len(told) == len(expected) and all(want in one for want, one in zip(expected, told, strict=True))

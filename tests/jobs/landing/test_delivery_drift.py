@@ -79,6 +79,9 @@ def _found(now: dict[str, int], *, n_before: int = 3, **changes: Any) -> list[tu
             [("bad_number price: 6% of its lines, at most 0.0% before", False)],
         ),
         ({"rejected/bad_number price": 40}, []),
+        # Lines that a column says mean nothing are read right; that most do all of a sudden is worth a look.
+        ({"ignored/state": 900}, [("ignored by state: 90% of its lines, at most 0.0% before", False)]),
+        ({"ignored/state": 40}, []),
     ],
 )
 def test_what_differs_is_told(changes: dict[str, int], expected: list[tuple[str, bool]]) -> None:
