@@ -54,12 +54,12 @@ def delimited_cutter(
     """Return a function that gives the mapped values of a delimited line, None where it can't be cut.
 
     A line of more values than columns can't be. One with fewer is half a record, where the file has a header or where
-    a mapped value is missing; so is one that ends within quotes.
+    a mapped value is missing or values are added behind the file's own; so is one that ends within quotes.
     """
     separators = [form.lists[found] if (found := form.list_of(name)) else None for name in columns]
     places = [list(header).index(form.list_of(name) or name) for name in columns]
     n_columns = len(header)
-    n_needed = n_columns if form.has_header else max(places, default=-1) + 1
+    n_needed = n_columns if form.has_header or form.added else max(places, default=-1) + 1
 
     def cut(line: str) -> Cut | None:
         if not line.strip() or line.count(form.delimiter) >= MOST_VALUES:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from conf.specs.delivery import CsvFormat
 from jobs.parsing.line_completion import LineCompleter, file_mark
-from jobs.parsing.record_cutting import split_line
+from jobs.parsing.record_cutting import delimited_cutter, split_line
 
 COLUMNS = ("order", "at", "sku", "note")
 FILL = CsvFormat.model_validate(
@@ -60,6 +60,20 @@ def test_a_file_is_marked_in_its_lines_and_not_named() -> None:
     assert set(mark) <= set("0123456789abcdef")
     with pytest.raises(ValidationError, match="there is another column 'row'"):
         CsvFormat(has_header=True, line_number="row", file_name="row")
+
+
+@pytest.mark.parametrize(
+    "added", [{"line_number": "row"}, {"file_name": "file"}, {"line_number": "row", "file_name": "file"}]
+)
+def test_what_is_added_never_stands_for_a_cell_that_lacks(added: dict[str, str]) -> None:
+    """Without a header, a line may lack values that nobody maps; what is added behind it would be another column."""
+    form = CsvFormat.model_validate({"has_header": False, "columns": COLUMNS, **added})
+    header = form.with_added(COLUMNS)
+    cut = delimited_cutter(form, header, [form.added[0]], frozenset())
+    found = [
+        cut(LineCompleter(form, COLUMNS, "mark").complete(line, 7)) for line in ("1,9:00,a,x", "1,9:00,a", "1,9:00")
+    ]
+    assert [one is not None and one.is_half for one in found] == [False, True, True]
 
 
 CELLS = st.text(st.sampled_from('ab,;"\n '), max_size=5)
