@@ -27,6 +27,7 @@ from conf.whole_deliveries import is_marker
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
 from jobs.landing.raw_lines import n_unnested_lines
+from jobs.landing.skipped_records import refuse_skipped_record, refuse_skipped_side_record
 from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
@@ -266,6 +267,7 @@ def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
             header = tuple(pq.read_schema(file.path).names)
         else:
             _refuse_utf16(file)
+            refuse_skipped_record(file.path, file.name, source)
             if source.csv is None or not source.csv.has_header:
                 return None
             with open_bytes(file.path) as content:
@@ -290,6 +292,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
             _refuse_unfit_columns_of(file, columns, needed, source)
             return columns
         _refuse_utf16(file)
+        refuse_skipped_side_record(file.path, file.kind, table, source.zone)
         if table.csv is None or not table.csv.has_header:
             return None
         with open_bytes(file.path) as content:
@@ -360,6 +363,7 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
     is_delimited = source.csv is not None
     has_header = source.csv is not None and source.csv.has_header
     _refuse_utf16(file)
+    refuse_skipped_record(file.path, file.name, source)
     with open_bytes(file.path) as content:
         first_lines = [line for _, _, line in islice(records(content, source.csv), _FIRST_LINES + has_header)]
     if has_header and not first_lines:

@@ -299,7 +299,8 @@ def _records(file: LineFile, reading: LineReading) -> Iterator[tuple[int, int, s
     form, completer = reading.csv, None
     with open_bytes(file.path) as content:
         for number, offset, line in records(content, form):
-            text = decode(line, reading.encoding, is_first=number == 1)
+            is_first = number == 1 or number <= reading.n_lines_above  # or the header, below a title
+            text = decode(line, reading.encoding, is_first=is_first)
             if completer is None and form is not None and form.changes_lines:
                 own = form.columns or split_line(text, form) or ()
                 completer = LineCompleter(form, own, file_mark(file.name, reading.key))

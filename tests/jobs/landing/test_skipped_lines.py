@@ -64,3 +64,35 @@ def test_a_header_that_stands_elsewhere_is_refused(tmp_path: Path) -> None:
     (file,) = find_files(_source(), tmp_path)
     with pytest.raises(DeliveryError, match="the header doesn't fit source till: column 'at' is missing"):
         measure(file, _source(), KEY)
+
+
+UNNAMED = {"skip_lines": 1, "has_header": False, "columns": ("at", "who")}
+
+
+@pytest.mark.parametrize("form", [{}, {"line_number": "row", "file_name": "file"}, {"quoted_line_breaks": True}])
+@pytest.mark.parametrize("name", ["2026-01-05.csv", "2026-01-05.consent"])
+def test_a_record_where_the_title_was_is_refused(tmp_path: Path, name: str, form: dict[str, Any]) -> None:
+    """The export lost its title, and no header shows it: its first record would be gone without a word."""
+    source = _source(**UNNAMED, **form)
+    # Of consents, `who` is told by `at`, which is no flag: a title as wide as the rows holds no record either.
+    (tmp_path / "2026-01-05.consent").write_text("yes or no,who\nyes,ann\n")
+    for title in ("Sales", "2026-01-05,", ",", "at,who"):
+        (tmp_path / "2026-01-05.csv").write_text(f"{title}\n{ROWS[1]}\n")
+        for file in find_files(source, tmp_path):
+            assert measure(file, source, KEY).n_lines == 1
+    (tmp_path / name).write_text(f"{ROWS[1]}\n{ROWS[2]}\n" if name.endswith("csv") else "no,ann\nyes,bob\n")
+    file = next(one for one in find_files(source, tmp_path) if one.name == name)
+    for look in (measure, lambda file, source, _: read_columns(file, source)) if name.endswith("csv") else (measure,):
+        with pytest.raises(DeliveryError, match=rf"{name}: line 1 reads as a record, and skip_lines: 1 would leave it"):
+            look(file, source, KEY)
+
+
+def test_a_mark_before_the_header_is_no_part_of_it(tmp_path: Path) -> None:
+    """A title was put above a file that begins with a byte order mark, whose columns are filled."""
+    source = _source(skip_lines=1, fill_down={"by": "at", "columns": ["who"]})
+    path = tmp_path / "2026-01-05.csv"
+    path.write_text("Sales\n\ufeff" + "\n".join([*ROWS[:2], "2026-01-05T10:00:00Z,", ""]))
+    (file,) = find_files(source, tmp_path)
+    assert measure(file, source, KEY).header == ("at", "who")
+    (batch,) = read_batches(LineFile(file.path, file.name), reading_of(source, KEY))
+    assert batch.lines.to_pylist() == [ROWS[1], ROWS[1]]
