@@ -38,6 +38,7 @@ _FIRST_LINES = 100
 _CHUNK = 1 << 20
 
 _SHOWN = 5
+_LISTS_OF_SHOPPERS = ("consent", "shoppers")
 
 
 @dataclass(frozen=True)
@@ -289,7 +290,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
         if table.format == "parquet":
             columns = tuple(pq.read_schema(file.path).names)
             needed = [_first_key(name, columns, None) for name in table.raw_columns]
-            _refuse_unfit_columns_of(file, columns, needed, source)
+            _refuse_unfit_columns_of(file, columns, needed, source, None)
             return columns
         _refuse_utf16(file)
         refuse_skipped_side_record(file.path, file.kind, table, source.zone)
@@ -300,7 +301,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
     if first is None:
         raise _without_header(file, source)
     header = table.csv.with_added(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
-    _refuse_unfit_columns_of(file, header, table.raw_columns, source)
+    _refuse_unfit_columns_of(file, header, table.raw_columns, source, table.csv)
     return header
 
 
@@ -422,22 +423,36 @@ def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: S
     fill = source.csv.fill_down if source.csv is not None else None
     needed = [*mapped_columns(source), *((fill.by, *fill.columns) if fill is not None else ())]
     columns = [_first_key(name, header, source.csv) for name in needed]
-    _refuse_unfit_columns_of(file, header, columns, source)
+    _refuse_unfit_columns_of(file, header, columns, source, source.csv)
 
 
 def _refuse_unfit_columns_of(
-    file: DeliveredFile, header: tuple[str, ...], columns: Sequence[str], source: Source
+    file: DeliveredFile, header: tuple[str, ...], columns: Sequence[str], source: Source, form: CsvFormat | None
 ) -> None:
     names = list(dict.fromkeys(columns))
-    known = list(map(_shown_name, header))
+    are_values = form is not None and _may_be_values(file, header, names)
+    known = [shape_of(name) if are_values else _shown_name(name) for name in header]
     problems = [f"column {name!r} is missing{suggest(name, known)}" for name in names if name not in header]
     problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
     if problems:
-        found = ", ".join(map(_shown_name, header[:20]))
+        if are_values and form is not None:
+            number = form.skip_lines + 1
+            problems = [f"column {name!r} is missing" for name in names]
+            problems.append(f"in line {number} values stand: does the file have what skip_lines and has_header say?")
+        found = f"{', '.join(known[:20])}{', ...' if len(known) > 20 else ''}"
         raise DeliveryError(
-            f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "
-            f"found: {found}{', ...' if len(header) > 20 else ''}"
+            f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; found: {found}"
         )
+
+
+def _may_be_values(file: DeliveredFile, header: tuple[str, ...], names: Sequence[str]) -> bool:
+    """Return whether a line taken for the header may be somebody's: it has no name that is asked for.
+
+    A value of nearly every record begins with a digit, and no name does; of a list of shoppers, any line may be one.
+    """
+    if any(name in header for name in names):
+        return False
+    return file.kind in _LISTS_OF_SHOPPERS or any(cell[:1].isdigit() for cell in header)
 
 
 def _shown_name(column: str) -> str:

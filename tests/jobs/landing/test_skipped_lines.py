@@ -60,10 +60,26 @@ def test_lines_above_are_neither_read_nor_counted(
 
 def test_a_header_that_stands_elsewhere_is_refused(tmp_path: Path) -> None:
     """The export lost its title: its first line of data is no header."""
-    (tmp_path / "2026-01-05.csv").write_text("\n".join(ROWS) + "\n")
+    rows = [ROWS[0], "2026-01-05T10:00:00Z,ann-7", "2026-01-05T10:01:00Z,bob-8"]
+    (tmp_path / "2026-01-05.csv").write_text("\n".join(rows) + "\n")
     (file,) = find_files(_source(), tmp_path)
-    with pytest.raises(DeliveryError, match="the header doesn't fit source till: column 'at' is missing"):
+    told = "column 'at' is missing.* in line 3 values stand: .* skip_lines"
+    with pytest.raises(DeliveryError, match=f"the header doesn't fit source till: {told}") as refused:
         measure(file, _source(), KEY)
+    # Values are somebody's: in their place stand their shapes.
+    assert "bob" not in str(refused.value) and "aaa-9" in str(refused.value)
+
+
+def test_a_list_of_shoppers_without_its_header_is_not_quoted(tmp_path: Path) -> None:
+    """Its first line may be somebody's, whatever it holds; names that merely differ are shown of any other file."""
+    source = _source(skip_lines=0)
+    (tmp_path / "2026-01-05.csv").write_text("day,customer\n")
+    (tmp_path / "2026-01-05.consent").write_text("annmiller,no\n")
+    for file in find_files(source, tmp_path):
+        with pytest.raises(DeliveryError, match="the header doesn't fit") as refused:
+            measure(file, source, KEY)
+        assert ("customer" in str(refused.value)) is (file.kind == "events")
+        assert "annmiller" not in str(refused.value)
 
 
 UNNAMED = {"skip_lines": 1, "has_header": False, "columns": ("at", "who")}
