@@ -51,6 +51,13 @@ def test_a_deployments_own_options_count_over_the_projects_and_not_over_what_is_
     own.write_text("spark.master local[8]\nspark.sql.session.timeZone CET\nspark.cores.max 2\n")
     with pytest.raises(SettingError, match=r"sets spark\.master, spark\.sql\.session\.timeZone, which the project"):
         spark_options(Settings.from_environment(here))
+    # Spark's own reader takes these too: what it would read otherwise isn't left out without a word.
+    own.write_text("spark.authenticate=true\nspark.a: b c\nspark.b = -Dx=y\n")
+    options = spark_options(Settings.from_environment(here))
+    assert (options["spark.authenticate"], options["spark.a"], options["spark.b"]) == ("true", "b c", "-Dx=y")
+    own.write_text("authenticate true\n")
+    with pytest.raises(SettingError, match="'authenticate' is no option of Spark"):
+        spark_options(Settings.from_environment(here))
     own.unlink()
     with pytest.raises(SettingError, match=r"own\.conf can't be read: No such file"):
         spark_options(Settings.from_environment(here))
