@@ -134,6 +134,15 @@ def merge(
     return merged
 
 
+def yaml_name(name: str) -> str:
+    """Return a name as YAML keeps it a name.
+
+    >>> yaml_name("my_shop"), yaml_name("no")
+    ('my_shop', "'no'")
+    """
+    return yaml.safe_dump(name, width=1000).splitlines()[0]
+
+
 def suggest(word: str, known: list[str]) -> str:
     """Return `; did you mean 'x'?` for a near miss, such as other capitals, else the known words."""
     by_fold = {one.casefold(): one for one in known}

@@ -14,7 +14,7 @@ from conf.errors import SpecError
 from conf.specs.pipeline_fit import misfits
 from conf.specs.scenario import SCENARIOS_FOLDER, WHOLE_KEYS, Scenario
 from conf.specs.source import Source
-from conf.specs.strict_yaml import merge, parse_model, read_yaml
+from conf.specs.strict_yaml import merge, parse_model, read_yaml, yaml_name
 from jobs.landing.raw_deliveries import is_split
 
 
@@ -48,7 +48,7 @@ def override_lines(scenario: str, source: Source, override: Mapping[str, Any]) -
         f"    {key}: {yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=1000).strip()}"
         for key, value in override.items()
     ]
-    return [told, f"  {source.name}:", *written]
+    return [told, f"  {yaml_name(source.name)}:", *written]
 
 
 def next_line(source: Source, logs: Path, *, is_right: bool, is_fit: bool, scenario: str, last: date | None) -> str:
@@ -62,14 +62,19 @@ def next_line(source: Source, logs: Path, *, is_right: bool, is_fit: bool, scena
         scenario: that a night would learn.
         last: the last day among the lines; None where no line is an event.
     """
-    again = f"make check-source SOURCE={source.name} LOGS={quote(str(logs))}"
+    again = f"make check-source SOURCE={source.name} LOGS={_path(logs)}"
     if not is_right:
         return f"next: mend conf/sources/{source.name}.yaml, then again {again}"
     if not is_fit:
         return f"next: mend conf/scenarios/{scenario}.yaml as said above, then again {again}"
     day = f" DATE={last}" if all(map(is_split, source.feeds_alone().values())) and source.window is None else ""
     why = " (the last day to use; these lines end then)" if day else ""
-    return f"next: make nightly SOURCE={source.name} LOGS={quote(str(logs))}{_named(scenario)}{day}{why}"
+    return f"next: make nightly SOURCE={source.name} LOGS={_path(logs)}{_named(scenario)}{day}{why}"
+
+
+def _path(logs: Path) -> str:
+    """Return a path as a shell and make take it: to make, a dollar begins a variable."""
+    return quote(str(logs)).replace("$", "$$")
 
 
 def _named(scenario: str) -> str:

@@ -13,7 +13,7 @@ import yaml
 
 from conf.file_dates import date_in
 from conf.specs.source import Source
-from conf.specs.strict_yaml import parse_model
+from conf.specs.strict_yaml import parse_model, yaml_name
 from jobs.errors import DeliveryError
 from jobs.parsing.time_reading import TimeReader
 from jobs.proposal.currency_guesses import currency_lines
@@ -187,7 +187,7 @@ def _text(
 ) -> str:
     lines = [
         "# A draft from a look at the files: read it, mend it, then make check-source.",
-        f"name: {name}",
+        f"name: {yaml_name(name)}",
         f"title: {name}, proposed by make source",
         _zone_line(list(found.values())),
     ]
@@ -197,7 +197,7 @@ def _text(
     else:
         lines.append("feeds:")
         for feed_name, feed in zip(_feed_names(list(found)), feeds, strict=True):
-            lines += [f"  - name: {feed_name}", *[f"    {line}" for line in feed]]
+            lines += [f"  - name: {yaml_name(feed_name)}", *[f"    {line}" for line in feed]]
     return "\n".join([*lines, *_shared_lines(list(found.values()), unread)]) + "\n"
 
 

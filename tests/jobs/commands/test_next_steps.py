@@ -108,3 +108,16 @@ def test_check_source_ends_with_it(
     (sources / "shop.yaml").write_text((sources / "shop.yaml").read_text().replace("unit: iso", "unit: seconds"))
     assert main(["--source", "shop", "--logs", str(logs)]) != 0
     assert capsys.readouterr().err.splitlines()[-1].startswith("next: mend conf/sources/shop.yaml, then again")
+
+
+def test_names_that_yaml_or_make_read_otherwise_stay_what_they_are() -> None:
+    """A shop of Norway is called `no`, which is false to YAML; a dollar begins a variable of make."""
+    source = load_source("canonical").model_copy(update={"name": "no"})
+    content = yaml.safe_load("\n".join(override_lines("recommendation", source, {"action": {"mask": "none"}})[1:]))
+    assert content == {"no": {"action": {"mask": "none"}}}
+    assert "LOGS='/logs/$$new shop'" in next_line(source, Path("/logs/$new shop"), **RIGHT)
+
+
+def test_a_draft_keeps_such_a_name(tmp_path: Path) -> None:
+    """Whoever names the source so gets a draft that can be read."""
+    assert yaml.safe_load(propose([shop(tmp_path / "logs")], "no"))["name"] == "no"
