@@ -183,7 +183,7 @@ def unread_fields(filled: Mapping[str, int], rejected: Mapping[str, int]) -> dic
         plain = field.removesuffix(FRACTION)
         if reason in ("bad_number", "bad_id") and n_lines >= _LEAST_UNREAD and not filled.get(plain):
             told = f"no value of {plain} could be read: {n_lines} lines are {reason}, and no event has one"
-            found[name] = told if plain == field else f"{told}; {_WHOLE_CURE}"
+            found[name] = f"{told}; {_WHOLE_CURE}" if field == f"quantity{FRACTION}" else told
     return found
 
 

@@ -227,3 +227,5 @@ def test_a_fraction_is_told_with_what_to_map_instead() -> None:
     (told,) = unread_fields({}, rejected).values()
     assert told.startswith("no value of quantity could be read: 25 lines are bad_number")
     assert told.endswith("or leave quantity out and map amount alone")
+    (told,) = unread_fields({}, {"bad_number position (a fraction)": 25}).values()
+    assert told == "no value of position could be read: 25 lines are bad_number, and no event has one"
