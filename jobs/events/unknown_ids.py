@@ -93,7 +93,7 @@ def _alike(missing: pa.StringArray, known: pa.ChunkedArray) -> dict[str, str]:
     """
     distinct = pc.unique(known)
     cores = pa.array([core_of(one) for one in missing.to_pylist()], pa.string())
-    bare = pc.replace_substring_regex(pc.utf8_lower(distinct), r"\.0+$|[^\pL\pN]", "")
+    bare = pc.replace_substring_regex(pc.utf8_lower(distinct), r"\.0+$|[^\pL\pN|]", "")
     bare = pc.replace_substring_regex(bare, "^0+(.)", r"\1")
     return alike_ids(missing.to_pylist(), distinct.filter(pc.is_in(bare, value_set=cores)).to_pylist())
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 _LEADING_ZEROS = re.compile(r"^0+(?=.)")
+_SIGNS = re.compile(r"[^\w|]|_")
 _FRACTION = re.compile(r"(?<=\d)\.0+$")
 
 ALIKE_CURE = (
@@ -42,7 +43,9 @@ def masked(spelled: str) -> str:
 
 
 def _letter(sign: str) -> str:
-    return ("A" if sign.isupper() else "a") if sign.isalpha() else sign
+    if sign.isalpha():
+        return "A" if sign.isupper() else "a"
+    return "9" if sign.isnumeric() else sign
 
 
 def spelling_example(named: Collection[str], known: Collection[str]) -> str:
@@ -115,9 +118,12 @@ def _by_core(known: Collection[str]) -> dict[str, str]:
 def core_of(spelled: str) -> str:
     """Return an id without what spellings differ in: capitals, zeros before and behind it, signs between its parts.
 
-    >>> core_of("0001398-Xy"), core_of("17850.0"), core_of("00")
-    ('1398xy', '17850', '0')
+    What joins columns stays: branch 1, till 78, receipt 50 is neither card 17850 nor receipt 50 of another till.
+
+    >>> core_of("0001398-Xy"), core_of("17850.0"), core_of("00"), core_of("01|78|50")
+    ('1398xy', '17850', '0', '1|78|50')
     """
     if spelled.isdecimal() and spelled[0] != "0":
         return spelled
-    return _LEADING_ZEROS.sub("", re.sub(r"[\W_]", "", _FRACTION.sub("", spelled).casefold()))
+    bare = _SIGNS.sub("", _FRACTION.sub("", spelled).casefold())
+    return _LEADING_ZEROS.sub("", bare) or spelled

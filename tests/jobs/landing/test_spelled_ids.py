@@ -29,6 +29,12 @@ def _spelled(ids: Iterable[str]) -> SpelledIds:
         (["17850", "2"], ["17850", "3"], None),
         (["017850", "17850"], ["17850"], None),
         (["1"], [], None),
+        # A card, and receipts of branch, till and number: joined, they are no spelling of it.
+        (["17850"], ["1|785|0", "178|5|0"], None),
+        (["1|78|50"], ["17|8|50"], None),
+        (["A|7"], ["a|7"], "such as A|9 against a|9"),
+        (["--"], ["=="], None),
+        (["X²"], ["x²"], "such as A9 against a9"),
     ],
 )
 def test_spellings_that_never_meet_are_told(listed: list[str], shoppers: list[str], expected: str | None) -> None:
