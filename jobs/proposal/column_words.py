@@ -100,7 +100,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
     ),
     "price": (
         "(lineitem |unit_?|item_?)?price",
-        "each|per_(piece|item|unit)|(price|unit)_each",
+        "each|per_(piece|item|unit)|(price|unit)_each|(a|st|stk|styck)_?pris",
         "preis",
         "prix",
         "sales_?value",

@@ -53,6 +53,7 @@ _NAMES_A_LINE = 15
 _MOST_SHORT = 2
 _LEAST_SHARED = 5
 _FEW = 0.02
+_RARE, _RARE_IN_VISITS = 0.02, 0.001
 
 
 @dataclass
@@ -78,7 +79,9 @@ class FeedGuess:
 def guess_feed(look: FileLook) -> FeedGuess | None:
     """Return what the file's columns seem to be; None where nothing says that its lines are events."""
     guess = FeedGuess(look, form=dict(look.form or {}), doubts=list(look.doubts))
-    columns = {name: values for name, values in look.columns.items() if _filled(values) > 0.02}
+    # Of a visit's many clicks hardly one is an order.
+    least = _RARE_IN_VISITS if look.nested is not None else _RARE
+    columns = {name: values for name, values in look.columns.items() if _filled(values) > least}
     time = _time_of(look, columns)
     arm = next((name for name in columns if _ARMS.fullmatch(name)), None)
     if time is None and arm is None:
@@ -586,7 +589,8 @@ def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     if sells:
         used |= _put_order(guess, columns, steps)
     for field_name in _OPTIONAL:
-        name = _best(columns, field_name, in_list=steps)
+        beside_items = _siblings(columns, item, field_name)
+        name = _best(columns, field_name, in_list=steps) or next(iter(beside_items), None)
         if name is None or name in used or field_name in guess.events:
             continue
         if field_name == "event_id" and "[" in name:
@@ -597,27 +601,26 @@ def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         elif bounds and not _are_numbers(columns[name]):
             guess.doubts.append(f"{field_name}: {name} holds more than numbers; left out")
             continue
-        guess.events[field_name] = _with_siblings(columns, item, name, field_name) | bounds
+        if beside_items and ("[]" not in name or name in beside_items):
+            places = [*beside_items, *([] if name in beside_items else [name])]
+            guess.events[field_name] = ({"first_of": places} if len(places) > 1 else {"column": name}) | bounds
+        else:
+            guess.events[field_name] = _with_second(columns, name, field_name) | bounds
     _put_money(guess, columns)
     if sells:
         _put_costs(guess, columns, steps)
     _put_scales(guess, columns)
 
 
-def _with_siblings(
-    columns: Mapping[str, Values], item: Mapping[str, Any], name: str, field_name: str
-) -> dict[str, Any]:
-    """Return the column, behind those of the field that stand beside items in lists, where the name itself doesn't."""
+def _siblings(columns: Mapping[str, Values], item: Mapping[str, Any], field_name: str) -> list[str]:
+    """Return the columns of a field that stand beside items in lists, where lines name items in several places."""
     places = [one for one in item.get("first_of", ()) if isinstance(one, str) and "[]" in one]
-    siblings = [
+    return [
         one
         for place in places
         for one in columns
         if one.rpartition(".")[0] == place.rpartition(".")[0] and field_rank(field_name, one) is not None
     ]
-    if "[]" in name or not siblings:
-        return _with_second(columns, name, field_name)
-    return {"first_of": [*siblings, name]}
 
 
 def _put_order(guess: FeedGuess, columns: Mapping[str, Values], steps: object) -> set[str | None]:
@@ -728,13 +731,15 @@ def _have_commas(values: Values) -> bool:
 def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     price, quantity = guess.events.get("price"), guess.events.get("quantity")
     if price is None:
+        if quantity is not None and _has_minus(columns, quantity):
+            quantity["absolute"] = True
         return
     column = price.get("column") or price["first_of"][0]
     if not is_of_a_piece(column) and quantity is not None and "column" in quantity:
         price["divided_by"] = quantity["column"]
         guess.events["amount"] = {"column": column} | _signs(columns[column])
         guess.doubts.append(f"price: {column} is read as the sum of all pieces, and so as the amount too")
-    if quantity is not None and any(one.startswith("-") for one in _given(columns.get(quantity.get("column", ""), []))):
+    if quantity is not None and _has_minus(columns, quantity):
         quantity |= {"absolute": True}
         if "divided_by" in price:  # a sum without a sign, divided by pieces with one
             price.pop("at_least", None)
@@ -744,6 +749,10 @@ def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         own = {"price": {"column": refunded, "above": 0}, "quantity": {"constant": 1}, "without": ["item_id"]}
         sign = {"column": refunded, "match": r"(?!0*(\.0*)?$).*", "type": "refund"}
         guess.events["derived"] = [*guess.events.get("derived", []), sign | own]
+
+
+def _has_minus(columns: Mapping[str, Values], mapping: Mapping[str, Any]) -> bool:
+    return any(one.startswith("-") for one in _given(columns.get(mapping.get("column", ""), [])))
 
 
 def _put_scales(guess: FeedGuess, columns: Mapping[str, Values]) -> None:

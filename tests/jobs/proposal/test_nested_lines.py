@@ -214,3 +214,20 @@ def test_numbers_that_count_or_begin_elsewhere_are_no_times(steps: tuple[int, ..
     """Nor is what is called nothing like a time and grows evenly, as a counter does."""
     records = [{"begin": "2026-06-01", "hits": [{"x": step} for step in steps]} for _ in range(40)]
     assert nested_lines(records) is None
+
+
+def test_rare_orders_of_visits_are_seen(tmp_path: Path) -> None:
+    """One click in two hundred is an order: its items, pieces and prices stand in a list of their own."""
+    found = []
+    for number in range(150):
+        goods = [{"sku": f"L-{(number + place) % 30:03d}"} for place in range(3)]
+        hits: list[dict[str, Any]] = [{"ev": "list_view", "arts": goods}, *[{"ev": "page"} for _ in range(12)]]
+        if number % 15 == 0:
+            hits.append({"ev": "purchase", "lines": [{"sku": goods[0]["sku"], "qty": 1, "price": 4.5}]})
+        visit = {"user": f"u{number % 40}", "start": f"2026-06-01T08:{number % 60:02d}:00Z"}
+        found.append(visit | {"hits": [{"ms": place * (900 + number)} | hit for place, hit in enumerate(hits)]})
+    path = tmp_path / "visits.jsonl"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in found), encoding="utf-8")
+    events = yaml.safe_load(propose([path], "shop"))["events"]
+    assert events["item_id"]["first_of"] == ["hits.arts[].sku", "hits.lines[].sku"]
+    assert (events["price"]["column"], events["quantity"]["column"]) == ("hits.lines[].price", "hits.lines[].qty")

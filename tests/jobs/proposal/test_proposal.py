@@ -547,3 +547,11 @@ def test_receipts_without_a_card_are_asked_about(tmp_path: Path) -> None:
     assert "user_id: 33% of the lines name no Kundenkarte and are rejected" in text
     assert "write first_of: [Kundenkarte, Bon]" in text
     assert "max_rejected_share: 0.6" in text
+
+
+def test_returns_are_read_whatever_their_price_is_called(tmp_path: Path) -> None:
+    """Pieces with a minus, and no column that the draft takes for money."""
+    rows = [f"2026-01-05 10:{n % 60:02d}:00,C{n % 30:03d},A{n % 40:03d},{-1 if n % 9 == 0 else 1}" for n in range(180)]
+    path = _write(tmp_path / "orders.csv", _csv(["ordered,customer_id,sku,qty", *rows]))
+    (check,), _ = check_source(_draft(path), path)
+    assert dict(check.n_events) == {"purchase": 160, "refund": 20}
