@@ -59,7 +59,8 @@ def remove_models(settings: Settings, nights: Iterable[KnownNight], found: Colle
     """
     if not found:
         return []
-    gone = f"{time.strftime('%Y-%m-%d')}: a vacuum removed the model; run its night again to have it back"
+    day = time.strftime("%Y-%m-%d")
+    gone = f"{day}: a vacuum removed the model; figures and page stay, and only a backup has the model"
     with open_store(settings) as client:
         models = [one for one in _unneeded(client, settings, list(nights)) if one.folder in set(found)]
         for one in models:

@@ -28,6 +28,18 @@ def forecast_features(
     return np.concatenate([forecasts, spread[..., None], np.log(mean)[..., None]], axis=-1)
 
 
+def with_weekdays(features: FloatArray, *, first: int = 0) -> FloatArray:
+    """Return features with seven more of which a day's own is 1, `(n_products, n_days, n_features + 7)`.
+
+    Args:
+        features: of each day, `(n_products, n_days, n_features)`.
+        first: weekday of the first day, 0 to 6.
+    """
+    n_products, n_days = features.shape[:2]
+    own = np.eye(7)[(first + np.arange(n_days)) % 7]
+    return np.concatenate([features, np.broadcast_to(own, (n_products, n_days, 7))], axis=2)
+
+
 def forecast_line(n_inputs: int, lead_time: int, safety: float) -> FloatArray:
     """Return the weights of a network's inputs by which it is `ForecastBaseStock` with that safety, `(n_inputs,)`.
 

@@ -1,14 +1,16 @@
-"""The hindsight learner against the best heuristic, on the same forecasts, over a simulated shop of many products.
+"""The hindsight learner against the best heuristic, given the same forecasts, over a simulated shop of many products.
 
-Both know the same of the past, keep the shared storage in the same way, and have their price of room from the same
-days. Nothing that is learned or chosen looks at the judged days.
+Both keep the shared storage in the same way, and have their price of room from the same days. The learner reads sales
+of the last days beside the forecasts, as a correction that it fits to the log first (`forecast_correction`); heuristics
+that are handed its corrected forecasts are reported, too, so that what the network adds stands by itself. Nothing that
+is learned or chosen looks at the judged days.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,9 @@ from scipy.stats import norm
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.inventory.censored_demand import fit_in_strata
 from rl.inventory.clairvoyant import clairvoyant_bound
+from rl.inventory.forecast_correction import ForecastCorrection, fit_correction
 from rl.inventory.hindsight.demand_paths import DemandPaths
-from rl.inventory.hindsight.forecast_features import forecast_features, forecast_line
+from rl.inventory.hindsight.forecast_features import forecast_features, forecast_line, with_weekdays
 from rl.inventory.hindsight.priced_hindsight import PricedHindsight
 from rl.inventory.hindsight.target_network import HindsightPolicy
 from rl.inventory.hindsight.training import HindsightSettings, train_in_hindsight
@@ -40,6 +43,7 @@ N_BANDS = 12
 TRAINING, TEST = 0.625, 0.25
 OFFSETS = (-1.2, -0.8, -0.4, 0.0, 0.4)
 TUNING_DAYS = 182
+N_DRAWS = 3
 PRICES = (0.0, 0.02, 0.05, 0.1, 0.2)
 KINDS: dict[str, Any] = {"base-stock": ForecastBaseStock, "projected level": ForecastProjectedLevel}
 SETTINGS = HindsightSettings(hidden_units=(32, 32), n_updates=500, learning_rate=2e-3)
@@ -86,8 +90,21 @@ class Learning:
         )
 
     def features(self, variance: tuple[float, float]) -> FloatArray:
-        """Return what the learner sees of all days, `(n_products, n_days, lead_time + 3)`."""
-        return forecast_features(self.forecasts, variance, wait_variance=self.shop.wait_variance)
+        """Return what the learner sees of all days, `(n_products, n_days, lead_time + 10)`."""
+        found = forecast_features(self.forecasts, variance, wait_variance=self.shop.wait_variance)
+        return with_weekdays(found)
+
+    def corrected(self, demand: FloatArray) -> tuple[Learning, ForecastCorrection]:
+        """Return the same days with forecasts that follow their errors, and how they do.
+
+        Args:
+            demand: of the days that may be learned from, units, `(n_products, n_days)`.
+        """
+        log, known = self.log, slice(0, self.n_days)
+        found = fit_correction(
+            self.forecasts[:, known], log.sales[:, known], log.ran_out[:, known], demand, n_training=self.n_training
+        )
+        return replace(self, forecasts=found.corrected(self.forecasts, log.sales, log.ran_out)), found
 
     def waits(self) -> IntArray | None:
         """Return waits drawn by what the log tells of them, `(n_products, n_days)`."""
@@ -130,20 +147,29 @@ def row(seed: int, *, shop: ManyProducts, settings: HindsightSettings = SETTINGS
     last, first = 7 * round(weeks * (1 - TEST)), 7 * round(weeks * TRAINING)
     learning = Learning(shop, log, log.forecasts, first, last, seed)
     variance = _variance(learning)
-    features = learning.features(variance)
-    paths = learning.paths(variance)
-    drawn = paths.drawn(np.random.default_rng(seed))
+    drawn = learning.paths(variance).drawn(np.random.default_rng(seed))
     tuned = {kind: _tuned(learning, kind, drawn, variance) for kind in KINDS}
-    safety = float(norm.ppf(shop.rules.critical_ratio)) + tuned["base-stock"][2]["offset"]
-    learner, told = _learned(learning, paths, drawn, features, settings, safety)
+    draws = [_drawn(learning, draw) for draw in range(N_DRAWS)]
+    corrected, correction = learning.corrected(np.mean(draws, axis=0))
+    corrected_variance = _variance(corrected)
+    features = corrected.features(corrected_variance)
+    paths = corrected.paths(corrected_variance)
+    redrawn = paths.drawn(np.random.default_rng(seed))
+    retuned = {kind: _tuned(corrected, kind, redrawn, corrected_variance) for kind in KINDS}
+    safety = float(norm.ppf(shop.rules.critical_ratio)) + retuned["base-stock"][2]["offset"]
+    learner, told = _learned(corrected, paths, redrawn, features, settings, safety)
     test = slice(last, shop.n_days)
     units = {kind: true_units(policy, log, shop, test) for kind, (policy, _, _) in tuned.items()}
+    for kind, (policy, _, _) in retuned.items():
+        units[f"{kind}, corrected"] = true_units(policy, log, shop, test, corrected.forecasts)
     units["hindsight"] = true_units(learner, log, shop, test, features)
     costs = {name: found.cost(shop.rules) for name, found in units.items()}
     best = min(tuned, key=lambda kind: tuned[kind][1])
+    best_corrected = min(retuned, key=lambda kind: retuned[kind][1]) + ", corrected"
     blocks = "products_and_weeks" if log.limit is None else "weeks"
     found = paired_interval(costs["hindsight"], costs[best], blocks=blocks)
-    mean = float(costs[best].mean())
+    beside = paired_interval(costs["hindsight"], costs[best_corrected], blocks=blocks)
+    mean, mean_corrected = float(costs[best].mean()), float(costs[best_corrected].mean())
     oracle = Learning(shop, log, log.true_means, first, last, seed)
     knowing = _tuned(oracle, "base-stock", drawn, _variance(oracle))[0]
     waits = None if log.waits is None else log.waits[:, test]
@@ -161,6 +187,10 @@ def row(seed: int, *, shop: ManyProducts, settings: HindsightSettings = SETTINGS
         "percent_against_best": round(100 * found.value / mean, 2),
         "lower": round(100 * found.lower / mean, 2),
         "upper": round(100 * found.upper / mean, 2),
+        "best_corrected_heuristic": best_corrected,
+        "percent_against_corrected": round(100 * beside.value / mean_corrected, 2),
+        "lower_against_corrected": round(100 * beside.lower / mean_corrected, 2),
+        "upper_against_corrected": round(100 * beside.upper / mean_corrected, 2),
         "independent": blocks.replace("_", " "),
         "knows_the_week": round(float(true_units(knowing, log, shop, test, log.true_means).cost(shop.rules).mean()), 3),
         "clairvoyant": round(
@@ -177,7 +207,9 @@ def row(seed: int, *, shop: ManyProducts, settings: HindsightSettings = SETTINGS
         "service": {name: round(found.service, 4) for name, found in units.items()},
         "days_over_limit": {name: days_over_limit(found, log) for name, found in units.items()},
         "days_at_limit": {name: _days_near_limit(found.positions, log) for name, found in units.items()},
-        "numbers": {kind: numbers for kind, (_, _, numbers) in tuned.items()} | {"hindsight": told},
+        "numbers": {kind: numbers for kind, (_, _, numbers) in tuned.items()}
+        | {f"{kind}, corrected": numbers for kind, (_, _, numbers) in retuned.items()}
+        | {"hindsight": told, "correction": {"steadiness": correction.steadiness}},
         "cpu_seconds": round(time.process_time() - started, 1),
     }
 
@@ -185,8 +217,13 @@ def row(seed: int, *, shop: ManyProducts, settings: HindsightSettings = SETTINGS
 def _variance(learning: Learning) -> tuple[float, float]:
     """Return the variance of demand around the forecasts, on days that didn't run out and, drawn, on those that did."""
     days = slice(0, learning.n_days)
-    demand = learning.paths((1.0, 0.0)).drawn(np.random.default_rng([learning.seed, 3]))
-    return fitted_variance(demand, learning.forecasts[:, days, 0])
+    return fitted_variance(_drawn(learning, 0), learning.forecasts[:, days, 0])
+
+
+def _drawn(learning: Learning, draw: int) -> IntArray:
+    """Return demand of the days that may be learned from, drawn on those that ran out, `(n_products, n_days)`."""
+    more = [draw] if draw else []
+    return learning.paths((1.0, 0.0)).drawn(np.random.default_rng([learning.seed, 3, *more]))
 
 
 def _tuned(

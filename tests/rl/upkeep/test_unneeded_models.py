@@ -98,7 +98,7 @@ def test_the_entry_says_that_its_model_is_gone(home: Path) -> None:
     name = REMOVED.removeprefix("nightcart.")
     told = {n: one.tags.get(name) for n, one in versions(home).items()}
     assert [n for n, one in told.items() if one is not None] == [3, 4]
-    assert "a vacuum removed the model; run its night again" in str(told[3])
+    assert "a vacuum removed the model; figures and page stay" in str(told[3])
 
 
 def test_what_was_approved_meanwhile_stays(home: Path) -> None:
