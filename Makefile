@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan deliver backfill lineage vacuum forget-source shopper-models accept repair migrate backup restore units review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment moto-environment nightly worth experiment source check-source plan deliver backfill lineage vacuum forget-source shopper-models accept repair migrate backup restore units review promote reject rollout restore-aliases compare home pictures follow observe control explore monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-exploration bench-gate bench-outside bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -182,6 +182,9 @@ pictures: pipeline-environment  ## pictures of the home's pages for the docs, by
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >&2; fi
 	@exec $(PIPELINE) -m tests.browser.pictures $${AIRFLOW_PAGES:+--airflow}
 
+follow: pipeline-environment  ## bring a source's tables to what a shared lake's object store says is current (SOURCE; NIGHTCART_LAKE_STORE)
+	@exec $(PIPELINE) -m jobs.commands.follow --source "$${SOURCE:-simulated_shop}"
+
 observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
 	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --as-of "$${AS_OF:-}"
@@ -236,9 +239,9 @@ test: setup  ## run every test, in both environments
 	  wait $$dags || status=1; cat "$$log"; exit $$status
 
 # One thread for each of the two test processes: libraries that start one per core would get in each other's way.
-test-pipeline: setup
+test-pipeline: setup moto-environment
 	@$(call set-words,$(PIPELINE),TESTS); \
-	case "$${TESTS:-}" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" \
+	case "$${TESTS:-}" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_MOTO="$$PWD/build/moto/bin/python" \
 	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --ignore=tests/dags "$$@";; esac
 
 test-dags: setup
@@ -246,9 +249,9 @@ test-dags: setup
 	case "$$TESTS" in tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags "$$@";; esac
 
 # Killed as whole process groups at random moments, on full and read-only disks, side by side; some twenty minutes.
-test-faults: setup  ## what becomes of ingest and build under faults; KILLS=30 SEED=1
-	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_FAULT_KILLS="$${KILLS:-30}" \
-	  NIGHTCART_TEST_FAULT_SEED="$${SEED:-1}" $(PIPELINE) -m pytest tests/faults --timeout 3600
+test-faults: setup moto-environment  ## what becomes of ingest and build under faults; KILLS=30 SEED=1
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_FAULT_KILLS="$${KILLS:-30}" NIGHTCART_TEST_MOTO="$$PWD/build/moto/bin/python" \
+	  NIGHTCART_TEST_FAULT_SEED="$${SEED:-1}" $(PIPELINE) -m pytest tests/faults tests/shared_lake/test_race.py --timeout 3600
 
 check: setup  ## lint, format, types and import contracts
 	@$(PIPELINE) -m ruff check .
@@ -369,6 +372,11 @@ class-archive: pipeline-environment
 duckdb-environment:
 	@mkdir -p build
 	$(call make-environment,build/duckdb,tests/bench/jobs/requirements-duckdb.txt)
+
+# moto, whose S3 the tests of a shared lake use; it runs as a server of its own.
+moto-environment:
+	@mkdir -p build
+	$(call make-environment,build/moto,tests/shared_lake/requirements-moto.txt)
 
 # The shop that `make bench-outside` learns from; nothing else needs it.
 sardine-environment:

@@ -8,7 +8,9 @@ NightcartError
     ├── DatabaseCopyError  a database that can't be copied, or be made what a copy holds
     └── PublicationError  a pointer or manifest that can't be read or may not be written
         ├── StaleInputs   a publisher that saw strictly less than what is already published
-        └── DamagedFile   a published file whose bytes aren't those that were published
+        ├── DamagedFile   a published file whose bytes aren't those that were published
+        ├── LakeChanged   a shared lake that another home has changed meanwhile
+        └── StoreUnreachable  an object store that doesn't answer
 """
 
 from typing import ClassVar
@@ -72,3 +74,11 @@ class DamagedFile(PublicationError):
     """A published file is gone or has other bytes than were published; the message names it and what makes it anew."""
 
     may_pass = False
+
+
+class LakeChanged(PublicationError):
+    """Another home of a shared lake has published meanwhile what was to be published; nothing was changed."""
+
+
+class StoreUnreachable(PublicationError):
+    """The object store of a shared lake doesn't answer, or not with what it was given."""

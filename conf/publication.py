@@ -121,6 +121,16 @@ def draft_pointer(path: Path, pointer: Pointer) -> Path:
     Raises:
         StaleInputs: what is published was made from strictly more inputs than the new version.
     """
+    refuse_stale(path, pointer)
+    return _draft(path, pointer.model_dump_json(indent=1))
+
+
+def refuse_stale(path: Path, pointer: Pointer) -> None:
+    """Raise where what is published may not be replaced.
+
+    Raises:
+        StaleInputs: what is published was made from strictly more inputs than the new version.
+    """
     published = read_pointer(path)
     if published is not None and is_strict_subset(pointer.manifest.inputs, published.manifest.inputs):
         missing = sorted(set(published.manifest.inputs) - set(pointer.manifest.inputs))
@@ -128,7 +138,6 @@ def draft_pointer(path: Path, pointer: Pointer) -> Path:
             f"{pointer.manifest.table} {pointer.manifest.partition}: refused, since the published version was made "
             f"from {len(missing)} more input(s) ({', '.join(missing[:3])}); rebuild with a later horizon"
         )
-    return _draft(path, pointer.model_dump_json(indent=1))
 
 
 def is_strict_subset(new: dict[str, str], published: dict[str, str]) -> bool:

@@ -32,6 +32,8 @@ _SHIFTS = {"MiB": 20, "GiB": 30}
 VARIABLES: dict[str, str] = {
     "NIGHTCART_HOME": "folder of everything produced (lake, runs, databases); default .nightcart in the project",
     "NIGHTCART_LAKE": "root of the lake; default lake/ in the home",
+    "NIGHTCART_LAKE_STORE": "object store through which homes share a lake, such as s3://bucket/shop; credentials and "
+    "endpoint as usual (AWS_*); default: none",
     "NIGHTCART_MLFLOW_URI": "MLflow tracking and registry URI, such as postgresql://me@db/mlflow or a server's; "
     "default SQLite in the home",
     "NIGHTCART_MLFLOW_ARTIFACTS": "folder, or URI such as s3://bucket/models, of the files of runs and models where no "
@@ -59,6 +61,7 @@ VARIABLES: dict[str, str] = {
     **ALERT_VARIABLES,
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
+    "NIGHTCART_TEST_MOTO": "interpreter with moto, whose S3 some tests use; set by `make test` where it could be made",
     "NIGHTCART_TEST_REDIS": "address of a Redis that some tests use",
     "NIGHTCART_TEST_FAULT_KILLS": "set by `make test-faults`: how often ingest and build are killed",
     "NIGHTCART_TEST_FAULT_SEED": "set by `make test-faults`: at which random moments",
@@ -100,6 +103,7 @@ class Settings:
     lineage: str | None = None
     spark_options: Path | None = None
     airflow_sqlite: Path | None = None
+    lake_store: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -141,6 +145,7 @@ class Settings:
             lineage=given.get("NIGHTCART_LINEAGE") or None,
             spark_options=Path(given["NIGHTCART_SPARK_OPTIONS"]) if given.get("NIGHTCART_SPARK_OPTIONS") else None,
             given_artifacts=_uri(given.get("NIGHTCART_MLFLOW_ARTIFACTS") or ""),
+            lake_store=given.get("NIGHTCART_LAKE_STORE") or None,
         )
 
     @property
@@ -253,6 +258,9 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
     if lineage and not (lineage.startswith(("http://", "https://")) or Path(lineage).is_absolute()):
         shown = without_password(lineage)
         problems.append(f"NIGHTCART_LINEAGE: got {shown!r}, expected an absolute path or an address http://…")
+    shared = given.get("NIGHTCART_LAKE_STORE") or ""
+    if shared and not re.match(r"[a-z][a-z0-9+.-]*://?/?[^/]", shared):
+        problems.append(f"NIGHTCART_LAKE_STORE: got {shared!r}, expected an address such as s3://bucket/shop")
     options = given.get("NIGHTCART_SPARK_OPTIONS")
     if options and not Path(options).is_absolute():
         problems.append(f"NIGHTCART_SPARK_OPTIONS: got {options!r}, expected an absolute path")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,16 +12,19 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from conf.errors import NightcartError, exit_code
+from conf.errors import NightcartError, StoreUnreachable, exit_code
 from conf.plain_json import to_json
 from conf.priority import lowered_priority
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
+from conf.shared_lake.following import follow_store
 from rl.commands.night_turn import own_turn_of
 from rl.commands.step_seconds import timed
 from rl.logs import configure_logs
 
 NOTHING_TO_DO = 99
+
+_OF_THIS_HOME_ALONE = ("forget", "deliver", "loop")
 
 app = typer.Typer(
     name="rl",
@@ -515,6 +518,7 @@ def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:
         refuse_unwritable(settings)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
         _tell_priority(name)
+        _follow_store(name, settings, arguments)
         with own_turn_of(name, settings, arguments):
             result = timed(name, run)(settings=settings, **arguments)
         if result:  # of several processes one alone has a result
@@ -526,6 +530,24 @@ def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:
         raise _failed(shown, what, error, is_debugging=is_debugging) from error
     if "skipped" in result:
         raise typer.Exit(NOTHING_TO_DO)
+
+
+def _follow_store(command: str, settings: Settings, arguments: Mapping[str, object]) -> None:
+    """Bring the tables of the command's source to what a shared lake's store says is current.
+
+    A service starts on what its home has where the store doesn't answer: shoppers wait for it.
+    """
+    source = arguments.get("source")
+    if not isinstance(source, str) or command in _OF_THIS_HOME_ALONE:
+        return
+    log = structlog.get_logger()
+    try:
+        if (followed := follow_store(settings, source)) is not None:
+            log.info("lake_followed", **followed)
+    except StoreUnreachable as error:
+        if command != "serve":
+            raise
+        log.warning("lake_not_followed", why=str(error), next="the service decides by what this home has")
 
 
 def _tell_priority(command: str) -> None:

@@ -15,6 +15,7 @@ from conf.paths import Lake, path_date
 from conf.plain_json import to_json
 from conf.publication import read_pointers
 from conf.settings import Settings
+from conf.shared_lake.following import follow_store
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import data_spec_hash, source_hash
 from jobs.errors import DeliveryError
@@ -115,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         pipeline = load_pipeline(given.scenario, given.source)
-        found = plan(Settings.from_environment(), pipeline, given.first, given.last)
+        settings = Settings.from_environment()
+        follow_store(settings, pipeline.source.name)
+        found = plan(settings, pipeline, given.first, given.last)
         print("\n".join(lines_of(found)), file=sys.stderr, flush=True)
         print(to_json(found), flush=True)
     except NightcartError as error:

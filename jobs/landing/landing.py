@@ -22,6 +22,7 @@ from pyspark.sql import SparkSession
 from conf.intact_files import is_whole, note_whole, sum_of, sums_of
 from conf.paths import Lake
 from conf.publication import FileSum, publishing, read_pointer, write_atomically
+from conf.shared_lake.sharing import shared
 from conf.specs.source import Source
 from conf.whole_deliveries import what_is_missing
 from jobs.errors import DeliveryError
@@ -311,7 +312,9 @@ def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provena
             raw_pointer_path(lake, day): raw_pointer(one, source, provenance, sums, landed_under=under)
             for day, one in after.items()
         }
-        swap_pointers({path: pointer for path, pointer in pointers.items() if read_pointer(path) != pointer})
+        new = {path: pointer for path, pointer in pointers.items() if read_pointer(path) != pointer}
+        with shared(lake.lock, new):
+            swap_pointers(new)
     for day in changed:
         if day in before:
             log.warning(

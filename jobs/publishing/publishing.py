@@ -35,6 +35,7 @@ from conf.publication import (
     read_pointer,
     remove_drafts,
 )
+from conf.shared_lake.sharing import shared
 from conf.tables import SCHEMA_VERSION, Table
 from jobs.errors import PublishError
 from jobs.failure_reason import SPARK_FAILURES, failure_reason, is_lost_worker
@@ -216,7 +217,9 @@ def publish(
         for (version, _), found in zip(versions, places, strict=True):
             with explaining_failures(version.target.table.name, version.target.folder):
                 _move_into_place(version, found)
-        swap_pointers({path: pointer for path, pointer in changes.items() if path not in stale})
+        new = {path: pointer for path, pointer in changes.items() if path not in stale}
+        with shared(lock, new):
+            swap_pointers(new)
         for version, _ in versions:
             update_delta_table(version.target.table, version.target.folder)
         return [_current_manifests(version) for version, _ in versions]

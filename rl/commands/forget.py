@@ -16,6 +16,9 @@ from conf.night_lock import whole_night
 from conf.paths import Lake, Run, forgotten, site_folder, source_runs
 from conf.publication import publishing
 from conf.settings import Settings
+from conf.shared_lake.binding import read_binding
+from conf.shared_lake.commit_log import CommitLog
+from conf.shared_lake.object_store import ObjectStore
 from conf.specs.strict_yaml import suggest
 from rl.errors import ForgettingError
 from rl.registry.store import CHALLENGER, CHAMPION, aliases, open_store
@@ -44,6 +47,7 @@ def run(*, settings: Settings, source: str, is_confirmed: bool, is_forced: bool)
     found = [one for folder in folders for one in (folder, forgotten(folder)) if one.is_dir()]
     if not found:
         raise ForgettingError(_nothing(settings, source))
+    _refuse_shared(settings, source)
     if not is_forced:
         _refuse_in_use(settings, source)
     removed = _measured(found)
@@ -61,6 +65,16 @@ def run(*, settings: Settings, source: str, is_confirmed: bool, is_forced: bool)
     n_bytes = sum(one["bytes"] for one in removed.values())
     log.info("forgotten", source=source, bytes=n_bytes, tables=", ".join(removed))
     return {"source": source, "removed": removed, "bytes": n_bytes}
+
+
+def _refuse_shared(settings: Settings, source: str) -> None:
+    """Raise where the store of a shared lake would bring back what is removed here."""
+    binding = read_binding(Lake(settings.lake, source).folder)
+    if binding is not None and CommitLog(ObjectStore(binding.url), source).current()[0] >= 0:
+        raise ForgettingError(
+            f"{source} is shared through {binding.url}, which would bring it back, and other homes hold it too: remove "
+            f"{binding.url}/{source} with the store's own tools first, then this again in every home"
+        )
 
 
 def _empty(folder: Path) -> None:

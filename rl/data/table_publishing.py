@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from conf.intact_files import damage_in, note_whole, sums_of
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer, publishing, read_pointer, swap_pointer, write_atomically
+from conf.publication import Manifest, Pointer, publishing, read_pointer, refuse_stale, swap_pointer, write_atomically
+from conf.shared_lake.sharing import shared
 from conf.tables import SCHEMA_VERSION, Table
 
 _BITS = 128
@@ -114,7 +115,9 @@ def publish_rows(
         sums = sums_of(folder, [file])
         note_whole(folder, sums)
         pointer = Pointer(files=(file,), manifest=manifest, sums=sums)
-        swap_pointer(pointer_file, pointer)
+        refuse_stale(pointer_file, pointer)
+        with shared(lake.lock, {pointer_file: pointer}):
+            swap_pointer(pointer_file, pointer)
         write_csv(csv, plain)
     return pointer, True
 

@@ -1,0 +1,108 @@
+"""What is current in a shared lake: commits, numbered from 0, each of which sets pointers all at once.
+
+    SOURCE/_commits/00000000000000000012.json   pointers that commit 12 set, by their path below the source's folder
+    SOURCE/_snapshots/00000000000000000050.json all that were current after commit 50
+    SOURCE/_files/SHA-256                       bytes of published files
+
+A commit is written only where there is none of its number, so that of two homes one alone makes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from conf.errors import PublicationError
+from conf.publication import FileSum, Pointer
+from conf.shared_lake.object_store import ObjectStore
+from conf.specs.strict_yaml import StrictModel
+
+SNAPSHOT_EVERY = 50
+
+
+class Commit(StrictModel):
+    """Pointers that became current at once, by their path below the source's folder.
+
+    writer: whose commit it is: a name that no other commit has.
+    """
+
+    writer: str
+    pointers: dict[str, Pointer]
+
+
+@dataclass(frozen=True)
+class CommitLog:
+    """The commits of one source in a store."""
+
+    store: ObjectStore
+    source: str
+
+    def file_key(self, one: FileSum) -> str:
+        """Return where a file's bytes lie, whatever it is called."""
+        return f"{self.source}/_files/{one.sha256}"
+
+    def commit(self, number: int, made: Commit) -> bool:
+        """Make the commit of this number; return False where somebody else has made it."""
+        key = self._key("_commits", number)
+        if not self.store.create(key, made.model_dump_json().encode()):
+            return False
+        if number and number % SNAPSHOT_EVERY == 0:
+            _, state = self.current(number)
+            content = Commit(writer="", pointers=state).model_dump_json().encode()
+            self.store.replace(self._key("_snapshots", number), content)
+        return True
+
+    def after(self, number: int) -> dict[int, Commit]:
+        """Return the commits behind the given number, -1 for all, in their order.
+
+        Raises:
+            PublicationError: one can't be read, or is missing between others.
+        """
+        keys = self.store.keys_after(f"{self.source}/_commits/", self._key("_commits", number) if number >= 0 else "")
+        found = {_number(key): self._read(key) for key in keys}
+        if list(found) != list(range(number + 1, number + 1 + len(found))):
+            raise PublicationError(
+                f"{self.store.url}/{self.source}/_commits: commits are missing between {number + 1} and {max(found)}; "
+                "somebody removed them: restore them from the store's own versions"
+            )
+        return found
+
+    def current(self, upto: int | None = None) -> tuple[int, dict[str, Pointer]]:
+        """Return the number of the last commit and all pointers that are current after it; -1 for an empty log.
+
+        Args:
+            upto: last commit to look at; None for the newest.
+        """
+        snapshots = [_number(key) for key in self.store.keys_after(f"{self.source}/_snapshots/")]
+        start = max((one for one in snapshots if upto is None or one <= upto), default=-1)
+        state = dict(self._read(self._key("_snapshots", start)).pointers) if start >= 0 else {}
+        last = start
+        for number, made in self.after(start).items():
+            if upto is None or number <= upto:
+                state, last = state | made.pointers, number
+        return last, state
+
+    def _read(self, key: str) -> Commit:
+        content = self.store.read(key)
+        try:
+            return Commit.model_validate(json.loads(content or b""))
+        except (ValidationError, ValueError) as error:
+            raise PublicationError(
+                f"{self.store.url}/{key}: not a commit that this release reads ({type(error).__name__}); "
+                "was it written by a later one?"
+            ) from error
+
+    def _key(self, folder: str, number: int) -> str:
+        return f"{self.source}/{folder}/{number:020d}.json"
+
+
+def folded(commits: Mapping[int, Commit]) -> dict[str, Pointer]:
+    """Return the last pointer that the commits set at each path."""
+    return {path: pointer for _, made in sorted(commits.items()) for path, pointer in made.pointers.items()}
+
+
+def _number(key: str) -> int:
+    return int(key.rsplit("/", 1)[-1].removesuffix(".json"))

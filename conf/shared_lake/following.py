@@ -1,0 +1,190 @@
+"""A home follows a shared lake: files that it lacks are fetched and verified, then pointers set, one after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypedDict
+from uuid import uuid4
+
+from conf.errors import LakeChanged, PublicationError
+from conf.intact_files import damage_in, note_whole
+from conf.paths import Lake
+from conf.publication import FileSum, Pointer, publishing, read_pointer, write_atomically
+from conf.settings import Settings
+from conf.shared_lake.binding import Binding, bind, read_binding
+from conf.shared_lake.commit_log import Commit, CommitLog, folded
+from conf.shared_lake.object_store import ObjectStore
+
+_AT_ONCE = 8
+
+
+class Followed(TypedDict):
+    """What a home took over, for log lines."""
+
+    store: str
+    commit: int
+    pointers: int
+    files: int
+    shared: int
+
+
+def follow_store(settings: Settings, source: str) -> Followed | None:
+    """Bring a source's folder to what the store says is current; None where it follows none.
+
+    A folder that is bound to a store follows it whether the setting is there or not. The first time, a store without
+    commits of the source gets what the home has, and a home without tables what the store has.
+
+    Raises:
+        LakeChanged: both have tables of the source, and they differ.
+        PublicationError: the folder follows another store, or a pointer of an earlier release names no sums.
+        StoreUnreachable: the store doesn't answer.
+        SettingError: the address is none of a store.
+    """
+    lake = Lake(settings.lake, source)
+    binding = read_binding(lake.folder)
+    url = (settings.lake_store or "").rstrip("/") or (binding.url if binding else "")
+    if not url:
+        return None
+    if binding is not None and binding.url != url:
+        raise PublicationError(
+            f"{lake.folder} follows {binding.url}, NIGHTCART_LAKE_STORE names {url}; unset it, or name a new home for "
+            "the other store"
+        )
+    log = CommitLog(ObjectStore(url), source)
+    with publishing(lake.lock):
+        binding = read_binding(lake.folder)  # another process may have followed meanwhile
+        if binding is None:
+            return _bind(lake, log)
+        commits = log.after(binding.followed)
+        n_files = apply_commits(lake.folder, log, folded(commits))
+        last = max(commits, default=binding.followed)
+        if commits:
+            bind(lake.folder, Binding(url=url, followed=last))
+    return _told(url, last, len(folded(commits)), n_files)
+
+
+def apply_commits(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer]) -> int:
+    """Fetch what the pointers name and isn't here whole, and set them; return the number of files fetched.
+
+    The lock of the source's publishers is held. A reader sees each partition's old version or its new one.
+    """
+    settled = {path: _placed(_table_folder(folder, path), pointer) for path, pointer in pointers.items()}
+    due: dict[Path, FileSum] = {}
+    for name, pointer in settled.items():
+        table = _table_folder(folder, name)
+        due |= {table / one: pointer.sums[one] for one in damage_in(table, pointer.sums)}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda item: _fetch(log, *item), due.items()))
+    for path, pointer in settled.items():
+        note_whole(_table_folder(folder, path), pointer.sums)
+        write_atomically(folder / path, pointer.model_dump_json(indent=1))
+    return len(due)
+
+
+def own_pointers(lake: Lake) -> dict[str, Pointer]:
+    """Return every current pointer of the source by its path below the source's folder.
+
+    Raises:
+        PublicationError: one is of an earlier release and names no sums.
+    """
+    found = {}
+    for table in lake.published_folders():
+        for file in sorted((table / "_pointers").glob("*.json")):
+            pointer = read_pointer(file)
+            if pointer is not None:
+                found[str(file.relative_to(lake.folder))] = pointer
+    for path, pointer in found.items():
+        if set(pointer.sums) != set(pointer.files):
+            raise PublicationError(
+                f"{lake.folder / path}: an earlier release's, without its files' sums; run `make migrate` before the "
+                "lake is shared"
+            )
+    return found
+
+
+def share_files(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer]) -> None:
+    """Upload the files that pointers name, by their sums."""
+    log.store.upload_all(
+        {
+            log.file_key(one): _table_folder(folder, path) / name
+            for path, pointer in pointers.items()
+            for name, one in pointer.sums.items()
+        }
+    )
+
+
+def new_commit(pointers: Mapping[str, Pointer]) -> Commit:
+    """Return a commit that no other is equal to."""
+    return Commit(writer=uuid4().hex, pointers=dict(pointers))
+
+
+def _bind(lake: Lake, log: CommitLog) -> Followed:
+    """Bind a folder to its store, whichever of both has tables."""
+    ours, url = own_pointers(lake), log.store.url
+    last, theirs = log.current()
+    if last < 0:
+        share_files(lake.folder, log, ours)
+        if not log.commit(0, new_commit(ours)):
+            raise LakeChanged(f"{url}: another home has shared {lake.source} meanwhile; nothing was changed; run again")
+        lake.folder.mkdir(parents=True, exist_ok=True)
+        bind(lake.folder, Binding(url=url, followed=0))
+        return _told(url, 0, 0, 0) | {"shared": len(ours)}
+    if other := sorted(path for path, pointer in ours.items() if not _same(theirs.get(path), pointer)):
+        raise LakeChanged(
+            f"{url}: the store has tables of {lake.source}, and this home has others ({len(other)} differ, "
+            f"{other[0]} first); share from one home alone, and name a new one here (NIGHTCART_HOME)"
+        )
+    n_files = apply_commits(lake.folder, log, theirs)
+    bind(lake.folder, Binding(url=url, followed=last))
+    return _told(url, last, len(theirs), n_files)
+
+
+def _placed(table: Path, pointer: Pointer) -> Pointer:
+    """Return the pointer with other places for files whose own hold other bytes, which somebody may be reading.
+
+    Raises:
+        PublicationError: such a file is no version's, as a raw delivery's, and has no other place.
+    """
+    moved = {}
+    for name, one in pointer.sums.items():
+        if (table / name).exists() and damage_in(table, {name: one}):
+            version, slash, rest = name.partition("/")
+            if not (slash and version.startswith("v-")):
+                raise PublicationError(
+                    f"{table / name}: the shared lake has other bytes at this place; find out which are right, and "
+                    "move this home's aside"
+                )
+            moved[name] = f"{version}-{one.sha256[:8]}/{rest}"
+    if not moved:
+        return pointer
+    return pointer.model_copy(
+        update={
+            "files": tuple(moved.get(name, name) for name in pointer.files),
+            "sums": {moved.get(name, name): one for name, one in pointer.sums.items()},
+        }
+    )
+
+
+def _fetch(log: CommitLog, place: Path, expected: FileSum) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        log.store.download(log.file_key(expected), draft, expected)
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _same(theirs: Pointer | None, ours: Pointer) -> bool:
+    return theirs is not None and theirs.manifest == ours.manifest
+
+
+def _table_folder(folder: Path, pointer: str) -> Path:
+    return (folder / pointer).parent.parent
+
+
+def _told(url: str, commit: int, pointers: int, files: int) -> Followed:
+    return {"store": url, "commit": commit, "pointers": pointers, "files": files, "shared": 0}

@@ -1,0 +1,40 @@
+"""Bring a source's tables to what the object store of a shared lake says is current."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from conf.closed_output import end_with_the_reader
+from conf.errors import SettingError
+from conf.settings import Settings
+from conf.shared_lake.following import Followed, follow_store
+from conf.specs.source import load_source
+from jobs.commands.answering import answered
+
+
+def follow(settings: Settings, source: str) -> Followed:
+    """Return what was taken over.
+
+    Raises:
+        SettingError: the source follows no store.
+        PublicationError: the store doesn't answer, or this home and the store have different tables.
+    """
+    found = follow_store(settings, load_source(source).name)
+    if found is None:
+        raise SettingError(f"{source} follows no store; name one (NIGHTCART_LAKE_STORE=s3://bucket/shop)")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code, after what was taken over stands on stdout."""
+    parser = argparse.ArgumentParser(prog="make follow", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--source", required=True, help="name of a source in conf/sources")
+    given = parser.parse_args(arguments)
+    return answered(lambda settings: dict(follow(settings, given.source)))
+
+
+if __name__ == "__main__":
+    end_with_the_reader()
+    sys.exit(main())
