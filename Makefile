@@ -25,7 +25,7 @@ override AIRFLOW := .venv-airflow/bin/python
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
 .PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment moto-environment nightly worth experiment source check-source plan deliver backfill lineage vacuum forget-source shopper-models accept repair migrate backup restore units review promote reject rollout restore-aliases compare home pictures follow observe control explore monitor serve preview rollback off on pseudonyms loop \
-        test test-pipeline test-dags test-faults check lint \
+        test test-pipeline test-dags test-faults test-stories check lint \
         reference bench-coverage bench-exploration bench-gate bench-outside bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
 help:  ## this page
@@ -252,6 +252,11 @@ test-dags: setup
 test-faults: setup moto-environment  ## what becomes of ingest and build under faults; KILLS=30 SEED=1
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_FAULT_KILLS="$${KILLS:-30}" NIGHTCART_TEST_MOTO="$$PWD/build/moto/bin/python" \
 	  NIGHTCART_TEST_FAULT_SEED="$${SEED:-1}" $(PIPELINE) -m pytest tests/faults tests/shared_lake/test_race.py --timeout 3600
+
+# Nights of a small shop, with Airflow and MLflow on databases of their own; some fifteen minutes.
+test-stories: setup  ## what people do with a version, on PostgreSQL: reject, forget, approve, approve too late, move an alias by hand (NIGHTCART_TEST_POSTGRES)
+	@: "$${NIGHTCART_TEST_POSTGRES:?name a server: NIGHTCART_TEST_POSTGRES=postgresql://postgres@127.0.0.1:5432/test}"; \
+	  NIGHTCART_TEST_STORIES=1 $(AIRFLOW) -m pytest --confcutdir=tests/dags -s -v tests/dags/test_stories.py
 
 check: setup  ## lint, format, types and import contracts
 	@$(PIPELINE) -m ruff check .

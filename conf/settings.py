@@ -63,6 +63,7 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
     "NIGHTCART_TEST_MOTO": "interpreter with moto, whose S3 some tests use; set by `make test` where it could be made",
     "NIGHTCART_TEST_REDIS": "address of a Redis that some tests use",
+    "NIGHTCART_TEST_STORIES": "set by `make test-stories`: the stories of a deployment on PostgreSQL are run",
     "NIGHTCART_TEST_FAULT_KILLS": "set by `make test-faults`: how often ingest and build are killed",
     "NIGHTCART_TEST_FAULT_SEED": "set by `make test-faults`: at which random moments",
     "NIGHTCART_PEERS_PYTHON": "interpreter with sb-obp and scope-rl, which make bench-ope compares with",

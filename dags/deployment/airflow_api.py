@@ -28,14 +28,15 @@ class _LoginExpired(AirflowRefused):
 
 
 class AirflowApi:
-    """The API of the Airflow at an address, as its administrator.
+    """The API of the Airflow at an address, as its administrator or another of its users.
 
     Every method raises AirflowUnreachable where no answer can be had, and AirflowRefused where it is a refusal.
     """
 
-    def __init__(self, address: str, passwords: Path) -> None:
+    def __init__(self, address: str, passwords: Path, user: str = "admin") -> None:
         self._address = address
         self._passwords = passwords
+        self._user = user
         self._token = ""
 
     def paused(self) -> dict[str, bool]:
@@ -83,8 +84,8 @@ class AirflowApi:
             with suppress(_LoginExpired):
                 return self._send(method, path, body)
             self._token = ""
-        password = json.loads(self._passwords.read_text(encoding="ascii"))["admin"]
-        answer = self._send("POST", "/auth/token", {"username": "admin", "password": password})
+        password = json.loads(self._passwords.read_text(encoding="ascii"))[self._user]
+        answer = self._send("POST", "/auth/token", {"username": self._user, "password": password})
         self._token = str(answer["access_token"])
         return self._send(method, path, body)
 

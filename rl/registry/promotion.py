@@ -7,7 +7,7 @@ from datetime import date
 
 from mlflow import MlflowClient
 
-from rl.errors import RegistryError
+from rl.errors import RefusedRequest
 from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
 from rl.registry.versions import BEHAVIOR, REJECTED, ROLLED_BACK, RegisteredVersion, load_version
 
@@ -31,7 +31,7 @@ def promote_version(client: MlflowClient, model: str, version: int, *, source: s
     that the pipeline promotes by itself; a person's word goes through `decided.promote_on_word`.
 
     Raises:
-        RegistryError: no such version, not of this night, or the approval went stale.
+        RefusedRequest: no such version, not of this night, or the approval went stale.
     """
     found = registered_night(client, model, version, source=source, run_date=run_date)
     held = aliases(client, model)
@@ -48,11 +48,11 @@ def registered_night(
     """Return the version of that number.
 
     Raises:
-        RegistryError: there is none, or it is of another night.
+        RefusedRequest: there is none, or it is of another night.
     """
     found = load_version(client, model, version)
     if found is None:
-        raise RegistryError(f"{model} has no version {version}; register the night first")
+        raise RefusedRequest(f"{model} has no version {version}; register the night first")
     _require_night(found, source, run_date)
     return found
 
@@ -61,7 +61,7 @@ def may_be_promoted(found: RegisteredVersion, held: dict[str, int]) -> Promotion
     """Return None where the version may become champion; a promotion that is skipped where the gate said no.
 
     Raises:
-        RegistryError: what it was gated against no longer holds, or it was rolled back.
+        RefusedRequest: what it was gated against no longer holds, or it was rolled back.
     """
     if found.tags.get("verdict") != "promote":
         reason = f"the verdict on {found.model} version {found.version} is {found.tags.get('verdict')}"
@@ -102,7 +102,7 @@ def _require_night(found: RegisteredVersion, source: str, run_date: date) -> Non
         for name, value in expected.items()
         if found.tags.get(name) != value
     ]:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{found.model} version {found.version} is of another night: {'; '.join(wrong)}; "
             "approve the version of the night you name"
         )
@@ -124,7 +124,7 @@ def _require_fresh(found: RegisteredVersion, held: dict[str, int]) -> None:
         now = "there is no champion" if champion == BEHAVIOR else f"the champion is version {champion}"
         problems.append(f"{_named(before)} when it was gated, and now {now}")
     if problems:
-        raise RegistryError(f"stale: gate again: {found.model} version {found.version}: {'; '.join(problems)}")
+        raise RefusedRequest(f"stale: gate again: {found.model} version {found.version}: {'; '.join(problems)}")
 
 
 def _named(champion: str | None) -> str:

@@ -36,6 +36,16 @@ class AirflowApi(dags.deployment.airflow_api.AirflowApi):
         body = {"chosen_options": [option], "params_input": {"comment": comment} if comment else {}}
         self._ask("PATCH", self._question_path(dag_id, partition_key, task_id), body)
 
+    def pause(self, dag_id: str) -> None:
+        """Nothing starts the DAG any more."""
+        self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": True})
+
+    def clear(self, dag_id: str, partition_key: str, task_id: str) -> None:
+        """The failed task of the partition's last run is to be tried again, and what follows it."""
+        run_id = self.latest_runs(dag_id, partition_key)[0]["dag_run_id"]
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "include_downstream": True}
+        self._ask("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body | {"only_failed": True})
+
     def troubles(self) -> list[str]:
         """For each task that failed, for good or until its next try: which it is, and the end of its log."""
         tasks = "/api/v2/dags/~/dagRuns/~/taskInstances?limit=100"

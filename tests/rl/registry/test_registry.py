@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from conf.errors import FAILS_AGAIN, exit_code
 from conf.settings import Settings
-from rl.errors import RegistryError
+from rl.errors import RefusedRequest, RegistryError
 from rl.gate.alpha_spending import Look
 from rl.learning.curves import Curve
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
@@ -224,20 +225,22 @@ def test_promotion_skips_a_version_the_gate_did_not_pass(home: Path) -> None:
 
 
 def test_promotion_is_stale_when_the_champion_has_changed(home: Path) -> None:
-    """Gated against the behavior policy, but by now there is a champion: gate again."""
+    """Gated against the behavior policy, but by now there is a champion: gate again, and don't ask again meanwhile."""
     first = register(home, key())
     second = register(home, key(dataset_digest="e" * 32))
     with open_store(settings_at(home)) as client:
         client.set_registered_model_alias(MODEL, "champion", str(first.version))
-    with pytest.raises(RegistryError, match=r"stale: gate again: .*there was no champion when it was gated"):
+    told = r"stale: gate again: .*there was no champion when it was gated"
+    with pytest.raises(RefusedRequest, match=told) as refused:
         promote(home, second.version)
+    assert exit_code(refused.value) == FAILS_AGAIN
 
 
 def test_promotion_is_stale_when_another_version_is_challenger(home: Path) -> None:
     """The approval names a version; a later challenger does not inherit it."""
     first = register(home, key())
     second = register(home, key(date=SECOND))
-    with pytest.raises(RegistryError, match=rf"stale: gate again: .*the challenger is version {second.version}"):
+    with pytest.raises(RefusedRequest, match=rf"stale: gate again: .*the challenger is version {second.version}"):
         promote(home, first.version)
 
 
@@ -245,13 +248,13 @@ def test_promotion_is_stale_when_another_version_is_challenger(home: Path) -> No
 def test_promotion_refuses_the_version_of_another_night(home: Path, wrong: dict[str, Any]) -> None:
     """Version, source and date must belong together."""
     version = register(home, key()).version
-    with pytest.raises(RegistryError, match="of another night"):
+    with pytest.raises(RefusedRequest, match="of another night"):
         promote(home, version, **wrong)
 
 
 def test_promotion_of_an_unknown_version_is_an_error(home: Path) -> None:
     """A version that was never registered can't be promoted."""
-    with pytest.raises(RegistryError, match="has no version 7"):
+    with pytest.raises(RefusedRequest, match="has no version 7"):
         promote(home, 7)
 
 
