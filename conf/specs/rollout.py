@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel
 
 
-class Schedule(StrictModel):
+class Beyond(StrictModel):
+    """What has to be shown before a version decides for more than a share of the shoppers."""
+
+    share: float = Field(
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="Sets the largest share that a version reaches by the schedule's own margin.",
+        examples=[0.1],
+    )
+    margin: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Grows past `share` where the new version is shown to earn no less than this share below the "
+        "replaced one; a smaller `schedule.margin` holds instead.",
+        examples=[0.05],
+    )
+    level: float = Field(
+        default=0.005,
+        gt=0,
+        lt=0.5,
+        description="Bounds the chance that a version that earns `margin` less, or worse, grows past `share`, over all "
+        "looks, however few the shoppers are.",
+        examples=[0.01],
+    )
+
+
+class Schedule(GrownModel):
     """When stages of a shop grow that is too small to be looked at every day."""
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"beyond"})
 
     days: int = Field(
         ge=1,
@@ -25,6 +56,12 @@ class Schedule(StrictModel):
         description="Grows where the new version is shown to earn no less than this share below the replaced one: a "
         "small shop can show a wide margin alone.",
         examples=[0.2],
+    )
+    beyond: Beyond = Field(
+        default=Beyond(),
+        description="Says what has to be shown before the version decides for more than a quarter of the shoppers: a "
+        "margin that lets a version grow that is worse by less is wide enough to try one, and not to hand it the shop.",
+        examples=[{"margin": 0.05, "level": 0.01}],
     )
 
 

@@ -65,7 +65,8 @@ def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
 
     The level of a launch is divided equally among the stages that are tested. The new version retreats once the upper
     bound of its gain is below 0, whatever else holds: going back is safe. It grows once the lower bound is above minus
-    the margin, with the days that a stage needs, arms of the right sizes, and decisions that are those of their arms.
+    the margin, with the days that a stage needs, arms of the right sizes, and decisions that are those of their arms;
+    on a schedule by margin and level of `scheduled_margin`.
 
     Args:
         rollout: what the scenario says.
@@ -77,19 +78,19 @@ def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
         return Evidence("hold", _sized(look) or found, None, None, None, level, look.mismatch)
     reach = anytime_reach(found.standard_error, level=level, margin=rollout.margin)
     lower, upper = found.gain - reach, found.gain + reach
-    decision, why = _decided(rollout, look, found, lower=lower, upper=upper, level=level)
+    decision, why = _decided(rollout, look, found, lower=lower, upper=upper)
     return Evidence(decision, why, found, lower, upper, level, look.mismatch)
 
 
 def _decided(
-    rollout: Rollout, look: StageLook, found: Comparison, *, lower: float, upper: float, level: float
+    rollout: Rollout, look: StageLook, found: Comparison, *, lower: float, upper: float
 ) -> tuple[LookDecision, str]:
     if upper < 0:
         return "retreat", f"it earns less a shopper: {found.gain:+.1%}, at most {upper:+.1%}"
     if problem := _sized(look) or _strayed(look):
         return "hold", problem
     if rollout.schedule is not None:
-        is_shown, why = _on_schedule(rollout.schedule, look, found, level)
+        is_shown, why = _on_schedule(rollout, rollout.schedule, look, found)
     elif look.n_days < rollout.min_days:
         is_shown, why = False, f"{look.n_days} of {counted(rollout.min_days, 'day is', 'days are')} counted"
     else:
@@ -101,12 +102,28 @@ def _decided(
     return ("complete" if rollout.next_share(look.share) == 1 else "grow"), why
 
 
-def _on_schedule(schedule: Schedule, look: StageLook, found: Comparison, level: float) -> tuple[bool, str]:
+def _on_schedule(rollout: Rollout, schedule: Schedule, look: StageLook, found: Comparison) -> tuple[bool, str]:
     if not look.scheduled:
         due = schedule.days - look.n_days % schedule.days
         return False, f"growth is decided every {counted(schedule.days, 'day')} of a stage, next after {due} more"
-    lower = found.gain - scheduled_reach(found.standard_error, level=level, look=look.scheduled)
-    return lower > -schedule.margin, _against_margin(found, lower, schedule.margin)
+    margin, level = scheduled_margin(rollout, schedule, look.share)
+    reach = scheduled_reach(found.standard_error, level=level, look=look.scheduled)
+    lower = found.gain - reach
+    if lower > -margin:
+        return True, _against_margin(found, lower, margin)
+    stays = f"stays at {look.share:.0%}: " if rollout.next_share(look.share) > schedule.beyond.share else ""
+    return False, stays + _against_margin(found, lower, margin) + _days_missing(look, found, reach=reach, margin=margin)
+
+
+def scheduled_margin(rollout: Rollout, schedule: Schedule, share: float) -> tuple[float, float]:
+    """Return margin and level, one-sided over a stage's looks, by which the stage of a share grows on a schedule.
+
+    Past `beyond.share` neither is looser than what let the version come so far.
+    """
+    level = rollout.level / rollout.n_tested
+    if rollout.next_share(share) <= schedule.beyond.share:
+        return schedule.margin, level
+    return min(schedule.margin, schedule.beyond.margin), min(level, schedule.beyond.level)
 
 
 def _against_margin(found: Comparison, lower: float, margin: float) -> str:
@@ -116,11 +133,31 @@ def _against_margin(found: Comparison, lower: float, margin: float) -> str:
 
 def _shoppers_missing(found: Comparison, *, reach: float, margin: float) -> str:
     """Return about how many times the shoppers would show a version as good as this one is seen to be."""
+    times = _times_missing(found, reach=reach, margin=margin)
+    return (
+        "" if times is None else f"; about {times:g} times these shoppers would show it, if it is as good as it looks"
+    )
+
+
+def _days_missing(look: StageLook, found: Comparison, *, reach: float, margin: float) -> str:
+    """Return how many shoppers of the smaller arm would show it, and after how many days of the stage at the soonest.
+
+    Most of who comes later was there before, so that shoppers never grow faster than days do.
+    """
+    times = _times_missing(found, reach=reach, margin=margin)
+    if times is None:
+        return f"; no number of shoppers would show it while it looks as far below as {found.gain:+.1%}"
+    n_smaller = math.ceil(times * min(found.n_new, found.n_replaced))
+    return (
+        f"; some {n_smaller:,} shoppers of the smaller arm would show it, if it is as good as it looks: after "
+        f"{math.ceil(times * look.n_days)} days of this share at the soonest"
+    )
+
+
+def _times_missing(found: Comparison, *, reach: float, margin: float) -> float | None:
+    """Return how many times the shoppers it takes, rounded up; None where the estimate itself is below the margin."""
     room = found.gain + margin
-    if room <= 0:
-        return ""
-    times = math.ceil((reach / room) ** 2 * 10) / 10
-    return f"; about {times:g} times these shoppers would show it, if it is as good as it looks"
+    return None if room <= 0 else math.ceil((reach / room) ** 2 * 10) / 10
 
 
 def _sized(look: StageLook) -> str:

@@ -111,6 +111,11 @@ COMPANY: dict[str, dict[str, Any]] = {
     },
     "rollout.schedule.days": {"rollout": {"schedule": {"margin": 0.2}}},
     "rollout.schedule.margin": {"rollout": {"schedule": {"days": 7}}},
+    "rollout.schedule.beyond": {"rollout": {"schedule": {"days": 7, "margin": 0.2}}},
+    **{
+        f"rollout.schedule.beyond.{name}": {"rollout": {"schedule": {"days": 7, "margin": 0.2, "beyond": {}}}}
+        for name in ("share", "margin", "level")
+    },
     "budget": WEEKLY,
     **{f"budget.{name}": WEEKLY | {"budget": {"weekly": 5}} for name in ("weekly", "committed")},
     "budget.pacing": WEEKLY | {"budget": {"weekly": 5}},

@@ -22,33 +22,45 @@ from tests.bench.rollout.launches import LaunchEnd, Shop, simulate_launch
 from tests.bench.rollout.naive import pooled_gain
 
 N_LAUNCHES, N_SHOPPERS, N_WORKERS, N_DAYS = 2000, 120_000, 2, 30
+N_SCHEDULED_DAYS = 60
+"""A small shop's launches take longer."""
+SMALLER = (40, 20, 10, 5, 2.5)
+"""How many times smaller than the others shops on a schedule are."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Launches of one kind; `lost`: share of the new arm's shoppers whose decisions never arrive."""
+    """Launches of one kind, left open after `n_days`; `lost`: share of the new arm's shoppers who never arrive."""
 
     name: str
     gain: float
     shop: Shop
     rollout: Rollout
     lost: float = 0.0
+    n_days: int = N_DAYS
 
 
 def kinds(n_shoppers: int) -> list[Kind]:
     """Return what is simulated."""
     shop, rule = Shop(n_shoppers), Rollout()
-    small = Shop(n_shoppers // 10)
-    scheduled = Rollout(schedule=Schedule(days=7, margin=0.2))
     return [
         Kind("10% worse", -0.10, shop, rule),
         Kind("equal", 0.0, shop, rule),
         Kind("10% better", 0.10, shop, rule),
         Kind("worse by the margin", -rule.margin, shop, rule),
-        Kind("small shop on a schedule, 10% worse", -0.10, small, scheduled),
-        Kind("small shop on a schedule, equal", 0.0, small, scheduled),
-        Kind("small shop on a schedule, 10% better", 0.10, small, scheduled),
         Kind("equal, a tenth of the new arm lost", 0.0, shop, rule, lost=0.1),
+        *scheduled_kinds(n_shoppers),
+    ]
+
+
+def scheduled_kinds(n_shoppers: int) -> list[Kind]:
+    """Return launches of shops on a schedule, by how many shoppers they have."""
+    rule = Rollout(schedule=Schedule(days=7, margin=0.2))
+    shops = [Shop(round(n_shoppers / smaller)) for smaller in SMALLER]
+    return [
+        Kind(f"{shop.n_shoppers:,} shoppers on a schedule, {name}", gain, shop, rule, n_days=N_SCHEDULED_DAYS)
+        for shop in shops
+        for name, gain in (("10% worse", -0.10), ("equal", 0.0), ("10% better", 0.10))
     ]
 
 
@@ -71,7 +83,7 @@ def main(n_launches: int, n_shoppers: int, seed: int, chosen: str) -> None:
 
 def _simulated(kind: Kind, seed: Sequence[int]) -> LaunchEnd:
     generator = np.random.default_rng(seed)
-    return simulate_launch(kind.rollout, kind.shop, generator, gain=kind.gain, n_days=N_DAYS, lost=kind.lost)
+    return simulate_launch(kind.rollout, kind.shop, generator, gain=kind.gain, n_days=kind.n_days, lost=kind.lost)
 
 
 def _pooled(shop: Shop, seed: int) -> float:
@@ -86,9 +98,11 @@ def _line(kind: Kind, ends: Sequence[LaunchEnd], seconds: float) -> dict[str, ob
         "kind": kind.name,
         "launches": len(ends),
         "shoppers": kind.shop.n_shoppers,
-        "days": N_DAYS,
+        "days": kind.n_days,
         "passed_25_percent": _rate([end.share > 0.25 for end in ends]),
+        "reached_25_percent": _rate([end.share >= 0.25 for end in ends]),
         "complete": _rate([end.ended == "complete" for end in ends]),
+        "complete_in_30_days": _rate([end.ended == "complete" and end.n_days <= N_DAYS for end in ends]),
         "retreated": _rate([end.ended == "retreat" for end in ends]),
         "held_by_mismatch": _rate([end.held_by_mismatch for end in ends]),
         "median_days_to_complete": float(np.median([end.n_days for end in complete])) if complete else None,

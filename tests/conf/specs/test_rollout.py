@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from conf.errors import SpecError
-from conf.specs.rollout import Rollout
+from conf.specs.rollout import Rollout, Schedule
 from conf.specs.scenario import Scenario, load_pipeline
 from conf.specs.strict_yaml import parse_model
 
@@ -37,3 +37,15 @@ def test_a_scenario_of_lists_has_none() -> None:
 def test_a_scenario_without_one_is_written_as_before() -> None:
     """Its hash stays what it was."""
     assert "rollout" not in SCENARIO.model_dump()
+
+
+def test_a_schedule_without_beyond_is_written_as_before() -> None:
+    """Its hash stays what it was, and past a quarter it asks for the default even so."""
+    schedule = Schedule(days=7, margin=0.2)
+    assert schedule.model_dump() == {"days": 7, "margin": 0.2}
+    assert (schedule.beyond.share, schedule.beyond.margin, schedule.beyond.level) == (0.25, 0.1, 0.005)
+    assert Schedule.model_validate({"days": 7, "margin": 0.2, "beyond": {"margin": 0.05}}).model_dump() == {
+        "days": 7,
+        "margin": 0.2,
+        "beyond": {"share": 0.25, "margin": 0.05, "level": 0.005},
+    }

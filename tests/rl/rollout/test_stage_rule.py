@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from scipy.stats import norm
 
-from conf.specs.rollout import Rollout, Schedule
+from conf.specs.rollout import Beyond, Rollout, Schedule
 from rl.rollout.comparison import Comparison
-from rl.rollout.stage_rule import StageLook, judge_stage
+from rl.rollout.stage_rule import StageLook, judge_stage, scheduled_margin
 
 RULE = Rollout()
-SMALL = Rollout(schedule=Schedule(days=7, margin=0.2))
+SMALL_SCHEDULE = Schedule(days=7, margin=0.2)
+SMALL = Rollout(schedule=SMALL_SCHEDULE)
 
 
 def a_look(gain: float, error: float, **given: Any) -> StageLook:
@@ -60,3 +62,55 @@ def test_a_small_shop_grows_on_its_days_alone() -> None:
     assert judge_stage(SMALL, a_look(0.02, 0.05, n_days=7, scheduled=1)).decision == "grow"
     assert judge_stage(SMALL, a_look(0.02, 0.11, n_days=7, scheduled=1)).decision == "hold"
     assert judge_stage(SMALL, a_look(-0.3, 0.05, n_days=2)).decision == "retreat"
+
+
+def test_a_small_shop_needs_more_than_its_wide_margin_past_a_quarter() -> None:
+    """What grows to a quarter doesn't grow past it, and says at how many shoppers, and days, it would."""
+    to_a_quarter = a_look(-0.02, 0.05, n_days=7, scheduled=1)
+    assert judge_stage(SMALL, to_a_quarter).decision == "grow"
+    past_it = judge_stage(SMALL, a_look(-0.02, 0.05, share=0.25, n_days=7, scheduled=1))
+    assert past_it.decision == "hold"
+    assert "stays at 25%: not shown to be within the margin of 10%: -2.0% a shopper, at least -16.0%" in past_it.why
+    assert "some 3,100 shoppers of the smaller arm would show it" in past_it.why
+    assert "after 22 days of this share at the soonest" in past_it.why
+    assert judge_stage(SMALL, a_look(0.06, 0.05, share=0.25, n_days=7, scheduled=1)).decision == "grow"
+    assert judge_stage(SMALL, a_look(0.03, 0.05, share=0.5, n_days=7, scheduled=1)).decision == "hold"
+
+
+def test_a_small_shop_says_where_no_number_of_shoppers_would_do() -> None:
+    found = judge_stage(SMALL, a_look(-0.12, 0.08, share=0.25, n_days=7, scheduled=1))
+    assert "no number of shoppers would show it while it looks as far below as -12.0%" in found.why
+
+
+def just_grows(error: float, look: int) -> float:
+    """Gain from which the stage of a quarter grows at a scheduled look, by bisection."""
+    below, above = -0.1, 2.0
+    for _ in range(30):
+        middle = (below + above) / 2
+        grows = (
+            judge_stage(SMALL, a_look(middle, error, share=0.25, n_days=7 * look, scheduled=look)).decision == "grow"
+        )
+        below, above = (below, middle) if grows else (middle, above)
+    return above
+
+
+@pytest.mark.parametrize("error", [0.005, 0.02, 0.05, 0.1, 0.3])
+def test_a_version_worse_by_the_margin_passes_a_quarter_no_more_often_than_the_level_says(error: float) -> None:
+    """Whatever the shop's size: over 20 looks, with a normal estimate."""
+    passes = sum(float(norm.sf((just_grows(error, look) + 0.1) / error)) for look in range(1, 21))
+    assert passes < SMALL_SCHEDULE.beyond.level
+
+
+def test_the_wide_margin_alone_would_let_it_pass() -> None:
+    """Planted: the test above catches it."""
+    loose = Rollout(schedule=Schedule(days=7, margin=0.2, beyond=Beyond(margin=0.2, level=0.05)))
+    assert judge_stage(loose, a_look(-0.1, 0.04, share=0.25, n_days=7, scheduled=1)).decision == "grow"
+    assert judge_stage(SMALL, a_look(-0.1, 0.04, share=0.25, n_days=7, scheduled=1)).decision != "grow"
+
+
+def test_past_a_quarter_nothing_is_looser_than_what_let_a_version_come_so_far() -> None:
+    narrow = Schedule(days=7, margin=0.04)
+    assert scheduled_margin(Rollout(schedule=narrow), narrow, 0.25) == (0.04, 0.005)
+    loose = Schedule(days=7, margin=0.2, beyond=Beyond(share=0.5, level=0.4))
+    assert scheduled_margin(Rollout(schedule=loose), loose, 0.25) == (0.2, pytest.approx(0.05 / 3))
+    assert scheduled_margin(Rollout(schedule=loose), loose, 0.5) == (0.1, pytest.approx(0.05 / 3))
