@@ -15,6 +15,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest, chi2
@@ -27,12 +28,14 @@ from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
 from tests.bench.gate.fast_nights import fast_night
+from tests.bench.gate.kept_lines import KeptLines
 from tests.bench.gate.nights import (
     CANDIDATE,
     FIRST_NIGHT_LEVEL,
     GATE,
     JudgedNight,
     evaluate,
+    judged,
     judged_night,
     split,
 )
@@ -56,6 +59,8 @@ FIRST_NIGHT = date(2026, 1, 1)
 SECTIONS = ("sessions", "consecutive", "traps", "one_step", "intervals", "selection", "second_look")
 FIRST_SEED = int(os.environ.get("SEED") or 40_000_000)
 """Of the one-step nights; rules were chosen on nights from seed 1 on."""
+OUT = Path(os.environ.get("OUT") or "build/gate")
+"""Where what takes long is kept, so that a run that was stopped goes on behind it."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,7 @@ def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
         if "sessions" in sections:
             _sessions(pool, n_nights)
         if "consecutive" in sections:
-            runs = list(pool.map(_consecutive_nights, range(max(2, n_nights // 50)), chunksize=1))
-            _print(_consecutive_line(runs))
+            _consecutive(pool, max(2, n_nights // 50))
         if "traps" in sections:
             for trap in traps():
                 nights_of_trap = list(pool.map(partial(_trapped_by_name, trap.name), range(max(2, n_nights // 4))))
@@ -203,6 +207,16 @@ def _gains_line(name: str, nights: Sequence[tuple[float, JudgedNight]]) -> dict[
     return {"bench": "gate", "log": name} | _gains(nights)
 
 
+def _consecutive(pool: Executor, n_runs: int) -> None:
+    """Print each run as it ends, and what all came to; runs that `OUT` holds already are taken from there."""
+    kept = KeptLines(OUT / "consecutive.jsonl", key="run")
+    missing = [run for run in range(n_runs) if run not in kept]
+    for run, (n_promoted, spent) in zip(missing, pool.map(_consecutive_nights, missing), strict=True):
+        kept.add({"run": run, "promoted": n_promoted, "levels": spent})
+        _print({"bench": "gate", "log": "consecutive nights", **kept[run]})
+    _print(_consecutive_line([(int(kept[run]["promoted"]), float(kept[run]["levels"])) for run in range(n_runs)]))
+
+
 def _consecutive_nights(run: int) -> tuple[int, float]:
     """Promotions of an equal candidate in sixty nights on a sliding window of a log, and the levels' sum."""
     n_days = WINDOW_DAYS + N_CONSECUTIVE - 1
@@ -214,9 +228,9 @@ def _consecutive_nights(run: int) -> tuple[int, float]:
         window = np.arange(number * SESSIONS_A_DAY, (number + WINDOW_DAYS) * SESSIONS_A_DAY)
         night = FIRST_NIGHT + timedelta(days=number)
         level = night_level(GATE.wrong_promotions_per_year, night, looks).level
-        found = judged_night(candidate(0.0), train=train, test=reordered(whole, window), alpha=level, seed=number)
-        n_promoted += found.decision is Decision.PROMOTE
-        looks.append(Look(night, level if found.spends_level else 0.0, number))
+        _, verdict = judged(candidate(0.0), train=train, test=reordered(whole, window), alpha=level, seed=number)
+        n_promoted += verdict.decision is Decision.PROMOTE
+        looks.append(Look(night, level if verdict.spends_level else 0.0, number))
     return n_promoted, sum(look.level for look in looks)
 
 
