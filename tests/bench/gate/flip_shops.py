@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from scipy.stats import binomtest
 
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
@@ -224,3 +226,54 @@ def _judgment(night: NightEvaluation) -> dict[str, Any]:
 def night_gate() -> Gate:
     """Return what the scenario's gate asks."""
     return load_pipeline(SCENARIO, SOURCE).scenario.gate
+
+
+def shop_line(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the gate said of a shop after each training."""
+    own = [selected_of(one) for one in verdicts]
+    return {
+        "bench": "gate",
+        "log": "default shop",
+        "shop": verdicts[0]["shop"],
+        "threads": [one["threads"] for one in verdicts],
+        "selected": [one["selected"] for one in verdicts],
+        "decisions": [one["decision"] for one in own],
+        "close": [is_close(one) for one in own],
+        "moves": [None if one["closeness"] is None else round(one["closeness"]["moves"], 2) for one in own],
+    }
+
+
+def flips_line(shops: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return on how many shops another training turned the verdict, and how many had been flagged, with 95% bounds.
+
+    A flip is unflagged where the first training's verdict was no close call: a night knows but its own.
+    """
+    decisions = [[selected_of(one)["decision"] for one in verdicts] for verdicts in shops]
+    flips = [any(one != own for one in others) for own, *others in decisions]
+    flagged = [is_close(selected_of(own)) for own, *_ in shops]
+    unflagged = sum(flip and not flag for flip, flag in zip(flips, flagged, strict=True))
+    return {
+        "bench": "gate",
+        "log": "default shops",
+        "shops": len(shops),
+        "first_verdicts": dict(Counter(own for own, *_ in decisions)),
+        "flipped": sum(flips),
+        "unflagged_flips": unflagged,
+        "unflagged_upper95": _upper(unflagged, len(shops)),
+        "flagged": sum(flagged),
+        "flagged_upper95": _upper(sum(flagged), len(shops)),
+    }
+
+
+def _upper(count: int, n: int) -> float:
+    return round(float(binomtest(count, n).proportion_ci(0.95).high), 4)
+
+
+def selected_of(verdict: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what was said of the selected candidate."""
+    return next(one for one in verdict["candidates"] if one["name"] == verdict["selected"])
+
+
+def is_close(told: Mapping[str, Any]) -> bool:
+    """Return whether the verdict on a candidate was called a close call."""
+    return told["closeness"] is not None and bool(told["closeness"]["is_close"])
