@@ -29,6 +29,8 @@ APPROVAL_BODY = """
 | verdict | {{ found['verdict'] }} |
 {% if found['request'].get('second_look') %}| passed by | {{ found['request']['second_look'] }} |
 {% endif %}\
+{% if found['request'].get('close_call') %}| take care | {{ found['request']['close_call'] }} |
+{% endif %}\
 | gain | {{ found['request']['gain'] }} |
 | rests on | {{ found['request']['rests_on'] }} |
 | changes | {{ found['request']['changes'] }} |

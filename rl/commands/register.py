@@ -36,7 +36,7 @@ from rl.page.sentences import notes_of
 from rl.policy.offer_prices import MILLIONTHS, OfferPrices
 from rl.registry.approvals import standing
 from rl.registry.champion import load_version_policy
-from rl.registry.entry import SECOND_LOOK, SHARE_CHANGED, CandidateRecord, NightKey, VersionRecord
+from rl.registry.entry import CLOSE_CALL, SECOND_LOOK, SHARE_CHANGED, CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
 from rl.registry.memory import registry_address
@@ -167,7 +167,15 @@ def _told_tags(result: NightFigures) -> dict[str, str]:
     told = approval_request(result)
     changed = {} if told.share_changed is None else {SHARE_CHANGED: f"{told.share_changed:.6g}"}
     second_look = {SECOND_LOOK: told.second_look} if told.second_look else {}
-    return {"gain": told.gain, "rests_on": told.rests_on, "changes": told.changes, **changed, **second_look}
+    close_call = {CLOSE_CALL: told.close_call} if told.close_call else {}
+    return {
+        "gain": told.gain,
+        "rests_on": told.rests_on,
+        "changes": told.changes,
+        **changed,
+        **second_look,
+        **close_call,
+    }
 
 
 def _money_tags(result: NightFigures) -> dict[str, str]:

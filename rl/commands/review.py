@@ -11,7 +11,7 @@ from conf.specs.scenario import scenario_names
 from rl.commands.switch import require_scenario
 from rl.errors import RegistryChanged
 from rl.page.wording import signed, signed_range
-from rl.registry.entry import SECOND_LOOK
+from rl.registry.entry import CLOSE_CALL, SECOND_LOOK
 from rl.registry.history import EarlierVersion
 from rl.registry.moved_aliases import moved_aliases, told
 from rl.registry.readiness import settle_model
@@ -62,6 +62,7 @@ def _row(settings: Settings, waiting: WaitingVersion, now: datetime) -> dict[str
         "verdict": tags["verdict"],
         "gain": tags.get("gain") or _gain(waiting.judged),
         "second_look": tags.get(SECOND_LOOK, ""),
+        "close_call": tags.get(CLOSE_CALL, ""),
         "approved_by": list(waiting.approved_by),
         "stale": waiting.stale,
         "page": str(page) if page.exists() else None,
@@ -84,6 +85,7 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['model']} version {row['version']}, night of {row['date']}: waits {row['age']}",
         f"verdict {row['verdict']}",
         f"passed by {row['second_look']}" if row["second_look"] else "",
+        row["close_call"].rstrip("."),
         f"gain {row['gain'] or 'not known'}",
         approved,
         f"page {row['page'] or 'in MLflow (review.html of its run)'}",

@@ -20,11 +20,25 @@ class CheckFigures(StrictModel):
     reads_rewards: bool
 
 
+class ClosenessFigures(StrictModel):
+    """The nearest other verdict, `other`, and whether another seed of the training could well turn tonight's into it.
+
+    hinges_on: names of the checks that would have to turn; moves: how far the farthest of them is from its limit, in
+    standard deviations over trainings.
+    """
+
+    other: Outcome
+    hinges_on: tuple[str, ...]
+    moves: float
+    is_close: bool
+
+
 class VerdictFigures(StrictModel):
     """The decision with its reasons, whole sentences, the most important first.
 
     spends_level: the look counts against the year's allowance of wrong promotions. headlines: what a reader must know
-    of the log before anything else, reasons aside.
+    of the log before anything else, reasons aside. closeness: None where no training could turn the verdict, and in
+    evaluations of earlier releases.
     """
 
     decision: Outcome
@@ -32,6 +46,7 @@ class VerdictFigures(StrictModel):
     reasons: tuple[str, ...]
     checks: tuple[CheckFigures, ...]
     headlines: tuple[str, ...] = ()
+    closeness: ClosenessFigures | None = None
 
 
 class Allowance(StrictModel):

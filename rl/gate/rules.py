@@ -210,14 +210,24 @@ def judge(evidence: GateEvidence, rules: GateRules, asked: Mapping[str, Rule] | 
         asked: the questions; None for RULES.
     """
     checks = tuple(_checks(evidence, rules, RULES if asked is None else asked))
-    for decision in (Decision.ABSTAIN, Decision.REJECT):
-        failed = [check for check in checks if check.is_passed is False and check.if_failed is decision]
-        if failed:
-            return Verdict(decision, _with_longest_wait([check.sentence for check in failed]), checks)
-    if unknown := [check for check in checks if check.is_passed is None]:
-        return Verdict(Decision.ABSTAIN, tuple(check.sentence for check in unknown), checks)
+    decision = decision_of(checks)
+    failed = [check.sentence for check in checks if check.is_passed is False and check.if_failed is decision]
+    if failed:
+        return Verdict(decision, _with_longest_wait(failed), checks)
+    if decision is Decision.ABSTAIN:
+        return Verdict(decision, tuple(check.sentence for check in checks if check.is_passed is None), checks)
     passed = tuple(check.sentence for check in checks if check.is_passed and check.if_failed is Decision.REJECT)
-    return Verdict(Decision.PROMOTE, passed, checks)
+    return Verdict(decision, passed, checks)
+
+
+def decision_of(checks: Iterable[Check]) -> Decision:
+    """Return what the checks come to: abstain before reject, and abstain too where one that counts is unknown."""
+    found = tuple(checks)
+    failed = {check.if_failed for check in found if check.is_passed is False}
+    for decision in (Decision.ABSTAIN, Decision.REJECT):
+        if decision in failed:
+            return decision
+    return Decision.ABSTAIN if any(check.is_passed is None for check in found) else Decision.PROMOTE
 
 
 def _with_longest_wait(reasons: list[str]) -> tuple[str, ...]:
@@ -408,7 +418,7 @@ def _known_guardrail_check(rail: GuardrailEvidence) -> Check:
         if is_known
         else f"The effect on {rail.metric} can't be estimated: {rail.refusal or 'no bound came out'}."
     )
-    return Check(f"{_guardrail_name(rail)}_is_known", is_known, Decision.ABSTAIN, sentence, reads_rewards=True)
+    return Check(f"{rail_name(rail)}_is_known", is_known, Decision.ABSTAIN, sentence, reads_rewards=True)
 
 
 def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
@@ -431,7 +441,7 @@ def _guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check,
 
 
 def _guardrail_check(rail: GuardrailEvidence, per: str) -> Check:
-    name = _guardrail_name(rail)
+    name = rail_name(rail)
     if rail.bound is None:
         unknown = f"Whether {rail.metric} stay within bounds is unknown."
         return Check(name, None, Decision.REJECT, unknown, reads_rewards=True)
@@ -456,7 +466,8 @@ def _signed_share(share: float) -> str:
     return "any amount" if math.isinf(share) else f"{100 * share:+.3g}%"
 
 
-def _guardrail_name(rail: GuardrailEvidence) -> str:
+def rail_name(rail: GuardrailEvidence) -> str:
+    """Return the name of the check on a side metric."""
     return f"guardrail_{rail.metric}_fall" if rail.is_on_fall else f"guardrail_{rail.metric}"
 
 

@@ -10,6 +10,7 @@ import structlog
 from rl.data.dataset import Dataset
 from rl.data.logged_episodes import MICROSECONDS_PER_DAY, LoggedEpisodes
 from rl.gate.alpha_spending import NightLevel
+from rl.gate.close_call import Closeness, closeness
 from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.headlines import Headline, headlines, log_facts
 from rl.gate.propensity_doubt import propensity_doubt
@@ -51,6 +52,7 @@ class NightEvaluation:
         loggers: the candidate's value by policy version; None where one made the log.
         unknown_actions: share of the test decisions by actions that the candidate doesn't know.
         headlines: what a reader must know before it.
+        closeness: how near another verdict is; None where no training could turn it.
     """
 
     evaluation: PolicyEvaluation
@@ -66,6 +68,7 @@ class NightEvaluation:
     loggers: LoggersReport | None
     unknown_actions: float = 0.0
     headlines: tuple[Headline, ...] = ()
+    closeness: Closeness | None = None
 
 
 def evaluate_night(
@@ -122,7 +125,8 @@ def evaluate_night(
     found = headlines(log_facts(dataset, known))
     withheld = tuple(one.text for one in found if one.forbids_promotion)
     evidence = replace(evidence, withheld=withheld, n_days=_days(before.train, known.episodes))
-    verdict = judge(evidence, gate_rules(gate, alpha=level.level))
+    rules = gate_rules(gate, alpha=level.level)
+    verdict = judge(evidence, rules)
     structlog.get_logger().info("judged", verdict=verdict.decision.value, candidate=selected.name, baseline=baseline)
     return NightEvaluation(
         evaluation=whole,
@@ -138,6 +142,7 @@ def evaluate_night(
         loggers=night_loggers(evidence, whole, contenders[0]),
         unknown_actions=unknown_actions(known.episodes),
         headlines=found,
+        closeness=closeness(evidence, rules, verdict),
     )
 
 

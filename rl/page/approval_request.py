@@ -6,6 +6,7 @@ from conf.specs.strict_yaml import StrictModel
 from rl.figures.night import NightFigures
 from rl.figures.orders import OrderFigures
 from rl.figures.values import GuardrailFigures, Spread
+from rl.page.close_call_sentences import close_call_sentence
 from rl.page.headline import headline_tiles
 from rl.page.order_sentences import winner_sentence
 from rl.page.review_content import review_content
@@ -23,6 +24,7 @@ class ApprovalRequest(StrictModel):
         guardrails: what became of each side metric that is limited.
         share_changed: share of the decisions that it makes differently from the log; None where it isn't known.
         changes: the same in words.
+        close_call: that another seed could turn the verdict, in words; empty where it could not.
         second_look: that it passed by a second look at an earlier night's version, in words; empty where it didn't.
     """
 
@@ -32,6 +34,7 @@ class ApprovalRequest(StrictModel):
     share_changed: float | None
     changes: str
     second_look: str = ""
+    close_call: str = ""
 
 
 def approval_request(figures: NightFigures) -> ApprovalRequest:
@@ -48,6 +51,7 @@ def approval_request(figures: NightFigures) -> ApprovalRequest:
         else f"{share(changed.value)} of the decisions ({share(changed.lower)} to {share(changed.upper)}) are other "
         "than the log's",
         second_look="" if figures.taken is None else passed_second_look(figures.taken),
+        close_call=close_call_sentence(figures),
     )
 
 

@@ -25,7 +25,8 @@ from rl.learning.curves import Curve
 class Judgment(StrictModel):
     """The gate's answer in words: reasons are whole sentences, the most important first.
 
-    headlines: what a reader must know of the log before anything else, reasons aside.
+    headlines: what a reader must know of the log before anything else, reasons aside. close_call: that another seed
+    could turn the verdict; empty where it could not.
     """
 
     outcome: Outcome
@@ -34,6 +35,7 @@ class Judgment(StrictModel):
     gain: Gain | None
     notes: tuple[str, ...] = ()
     headlines: tuple[str, ...] = ()
+    close_call: str = ""
 
 
 class Estimate(StrictModel):

@@ -10,6 +10,7 @@ from rl.figures.monitor import LedgerFigures
 from rl.figures.night import NightFigures
 from rl.figures.returns import Returns
 from rl.figures.values import Gain, GuardrailFigures, ValueFigures
+from rl.page.close_call_sentences import close_call_sentence
 from rl.page.content import (
     Estimate,
     GuardrailRow,
@@ -95,6 +96,7 @@ def judgment_of(figures: NightFigures) -> Judgment:
         gain=_gain(figures.gain),
         notes=notes_of(figures),
         headlines=figures.verdict.headlines,
+        close_call=close_call_sentence(figures),
     )
 
 

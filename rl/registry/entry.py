@@ -12,8 +12,11 @@ from rl.learning.curves import Curve
 
 TAG = "nightcart."
 SHARE_CHANGED = "share_changed"
-SECOND_LOOK = "second_look"
 """Tag of a version: share of the decisions that it makes differently from the log."""
+SECOND_LOOK = "second_look"
+"""Tag of a version that passed by a second look: which, in words."""
+CLOSE_CALL = "close_call"
+"""Tag of a version whose verdict another seed could turn: what it hinges on, in words."""
 
 
 @dataclass(frozen=True)

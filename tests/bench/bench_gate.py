@@ -1,8 +1,10 @@
 """How often the gate promotes candidates of known true value, beside an oracle; over sixty nights in a row; in traps.
 
 Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on,
-`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `intervals`, `selection`, `second_look`;
-`KINDS` which kinds of `one_step`, by a part of their names; `SEED` where seeds begin of the last four parts.
+`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `intervals`, `selection`, `second_look`,
+`retrained`, and `flips`, which is run only where it is named; `KINDS` which kinds of `one_step`, by a part of their
+names; `SEED` where seeds begin of `one_step` and the parts after it; `SHOPS` which default shops `flips` trains again.
+`OUT` keeps runs of `consecutive` and shops of `flips`, so that one that was stopped goes on behind it.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import binomtest, chi2
@@ -26,19 +29,24 @@ from rl.gate.rules import Decision
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
+from tests.bench.bench_promotion import seeds_of
 from tests.bench.gate.fast_nights import fast_night
+from tests.bench.gate.kept_lines import KeptLines
 from tests.bench.gate.nights import (
     CANDIDATE,
     FIRST_NIGHT_LEVEL,
     GATE,
     JudgedNight,
     evaluate,
+    judged,
     judged_night,
     split,
 )
 from tests.bench.gate.one_step_intervals import covered, interval_line, shops
 from tests.bench.gate.one_step_lines import kinds, lines
 from tests.bench.gate.one_step_nights import one_step_night
+from tests.bench.gate.retrained_nights import SIZES as RETRAINED_SIZES
+from tests.bench.gate.retrained_nights import retrained, retrained_line
 from tests.bench.gate.second_look_lines import second_look_lines
 from tests.bench.gate.selection_nights import SHOPS, selection_line, shipped
 from tests.bench.gate.selection_nights import SIZES as SELECTION_SIZES
@@ -52,10 +60,14 @@ SIZES = {"thin": 300, "at the floors": 1200, "ordinary": 2000}  # test sessions;
 N_WORKERS = 2
 N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 TRAP_SHOPPERS = 2500
+N_SHOPS, N_TRAININGS = "9001-9100", 2
 FIRST_NIGHT = date(2026, 1, 1)
-SECTIONS = ("sessions", "consecutive", "traps", "one_step", "intervals", "selection", "second_look")
+SECTIONS = ("sessions", "consecutive", "traps", "one_step", "intervals", "selection", "second_look", "retrained")
+"""All but `flips`, whose hundred shops take a day: it is run where it is asked for."""
 FIRST_SEED = int(os.environ.get("SEED") or 40_000_000)
 """Of the one-step nights; rules were chosen on nights from seed 1 on."""
+OUT = Path(os.environ.get("OUT") or "build/gate")
+"""Where what takes long is kept, so that a run that was stopped goes on behind it."""
 
 
 @dataclass(frozen=True)
@@ -72,29 +84,62 @@ class _Case:
 
 def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
     """All kinds of the sections are tried and reported."""
+    parts: dict[str, Callable[[Executor], None]] = {
+        "one_step": lambda pool: _one_step(pool, n_nights, kinds_named),
+        "intervals": lambda pool: _intervals(pool, n_nights),
+        "selection": lambda pool: _selection(pool, n_nights),
+        "second_look": lambda pool: _second_look(pool, n_nights),
+        "retrained": lambda pool: _retrained(pool, n_nights),
+        "sessions": lambda pool: _sessions(pool, n_nights),
+        "consecutive": lambda pool: _consecutive(pool, max(2, n_nights // 50)),
+        "traps": lambda pool: _traps(pool, n_nights),
+    }
     with ProcessPoolExecutor(N_WORKERS) as pool:
-        if "one_step" in sections:
-            _one_step(pool, n_nights, kinds_named)
-        if "intervals" in sections:
-            for name, shop in shops():
-                seeds = range(FIRST_SEED, FIRST_SEED + n_nights)
-                _print(interval_line(name, list(pool.map(partial(covered, shop), seeds, chunksize=10))))
-        if "selection" in sections:
-            _selection(pool, n_nights)
-        if "second_look" in sections:
-            seeds = range(FIRST_SEED, FIRST_SEED + max(20, n_nights // 4))
-            for line in second_look_lines(lambda run, own: list(pool.map(run, own)), gate=GATE, seeds=seeds):
-                _print(line)
-        if "sessions" in sections:
-            _sessions(pool, n_nights)
-        if "consecutive" in sections:
-            runs = list(pool.map(_consecutive_nights, range(max(2, n_nights // 50)), chunksize=1))
-            _print(_consecutive_line(runs))
-        if "traps" in sections:
-            for trap in traps():
-                nights_of_trap = list(pool.map(partial(_trapped_by_name, trap.name), range(max(2, n_nights // 4))))
-                for line in _trap_lines(trap, nights_of_trap):
-                    _print(line)
+        for name, run in parts.items():
+            if name in sections:
+                run(pool)
+    if "flips" in sections:
+        _flips(seeds_of(os.environ.get("SHOPS") or N_SHOPS))
+
+
+def _intervals(pool: Executor, n_nights: int) -> None:
+    for name, shop in shops():
+        seeds = range(FIRST_SEED, FIRST_SEED + n_nights)
+        _print(interval_line(name, list(pool.map(partial(covered, shop), seeds, chunksize=10))))
+
+
+def _second_look(pool: Executor, n_nights: int) -> None:
+    seeds = range(FIRST_SEED, FIRST_SEED + max(20, n_nights // 4))
+    for line in second_look_lines(lambda run, own: list(pool.map(run, own)), gate=GATE, seeds=seeds):
+        _print(line)
+
+
+def _retrained(pool: Executor, n_nights: int) -> None:
+    for n in RETRAINED_SIZES:
+        of_one = partial(retrained, n, gate=GATE, alpha=FIRST_NIGHT_LEVEL)
+        seeds = range(FIRST_SEED, FIRST_SEED + n_nights)
+        _print(retrained_line(n, list(pool.map(of_one, seeds, chunksize=max(1, n_nights // 40)))))
+
+
+def _traps(pool: Executor, n_nights: int) -> None:
+    for trap in traps():
+        nights_of_trap = list(pool.map(partial(_trapped_by_name, trap.name), range(max(2, n_nights // 4))))
+        for line in _trap_lines(trap, nights_of_trap):
+            _print(line)
+
+
+def _flips(seeds: Sequence[int]) -> None:
+    """Print what each default shop's trainings came to; shops that `OUT` holds already are taken from there."""
+    # It imports torch and MLflow, which take seconds and memory: not in every process of the other parts.
+    from tests.bench.gate.flip_shops import FlipShop, flips_line, shop_line  # noqa: PLC0415
+
+    found = []
+    for seed in seeds:
+        folder = OUT / f"shop-{seed}"
+        folder.mkdir(parents=True, exist_ok=True)
+        found.append([FlipShop(seed, folder.resolve()).verdict(repeat) for repeat in range(N_TRAININGS)])
+        _print(shop_line(found[-1]))
+    _print(flips_line(found))
 
 
 def _one_step(pool: Executor, n_nights: int, named: str) -> None:
@@ -203,6 +248,16 @@ def _gains_line(name: str, nights: Sequence[tuple[float, JudgedNight]]) -> dict[
     return {"bench": "gate", "log": name} | _gains(nights)
 
 
+def _consecutive(pool: Executor, n_runs: int) -> None:
+    """Print each run as it ends, and what all came to; runs that `OUT` holds already are taken from there."""
+    kept = KeptLines(OUT / "consecutive.jsonl", key="run")
+    missing = [run for run in range(n_runs) if run not in kept]
+    for run, (n_promoted, spent) in zip(missing, pool.map(_consecutive_nights, missing), strict=True):
+        kept.add({"run": run, "promoted": n_promoted, "levels": spent})
+        _print({"bench": "gate", "log": "consecutive nights", **kept[run]})
+    _print(_consecutive_line([(int(kept[run]["promoted"]), float(kept[run]["levels"])) for run in range(n_runs)]))
+
+
 def _consecutive_nights(run: int) -> tuple[int, float]:
     """Promotions of an equal candidate in sixty nights on a sliding window of a log, and the levels' sum."""
     n_days = WINDOW_DAYS + N_CONSECUTIVE - 1
@@ -214,9 +269,9 @@ def _consecutive_nights(run: int) -> tuple[int, float]:
         window = np.arange(number * SESSIONS_A_DAY, (number + WINDOW_DAYS) * SESSIONS_A_DAY)
         night = FIRST_NIGHT + timedelta(days=number)
         level = night_level(GATE.wrong_promotions_per_year, night, looks).level
-        found = judged_night(candidate(0.0), train=train, test=reordered(whole, window), alpha=level, seed=number)
-        n_promoted += found.decision is Decision.PROMOTE
-        looks.append(Look(night, level if found.spends_level else 0.0, number))
+        _, verdict = judged(candidate(0.0), train=train, test=reordered(whole, window), alpha=level, seed=number)
+        n_promoted += verdict.decision is Decision.PROMOTE
+        looks.append(Look(night, level if verdict.spends_level else 0.0, number))
     return n_promoted, sum(look.level for look in looks)
 
 

@@ -169,6 +169,23 @@ def test_the_form_says_where_a_version_passed_by_a_second_look(registered: Any, 
     assert ("second look" in body) == bool(second_look)
 
 
+@pytest.mark.parametrize("close_call", [None, "", "Close call: trained again, the verdict could be reject."])
+def test_the_form_says_where_another_seed_could_turn_the_verdict(registered: Any, close_call: str | None) -> None:
+    """Whatever else it says; a verdict that none turns, and an earlier release's, leave no empty row in the table."""
+    registered("promote", request=REQUEST | ({} if close_call is None else {"close_call": close_call}))
+    found = read_registration(FakeRun(partition_key=DATE), "recommendation")
+    body = (
+        review_dag("human")
+        .get_template_env()
+        .from_string(APPROVAL_BODY)
+        .render(ti=SimpleNamespace(xcom_pull=lambda **_: found), dag_run=SimpleNamespace(partition_key=DATE, conf={}))
+    )
+    rows = [line.split("|")[1].strip() for line in body.splitlines() if line.startswith("|")]
+    assert rows[2:4] == (["verdict", "take care"] if close_call else ["verdict", "gain"])
+    assert "\n\n| gain" not in body
+    assert ("Close call" in body) == bool(close_call)
+
+
 def test_a_registration_of_an_earlier_release_is_asked_about_too(registered: Any) -> None:
     """It says less, and the page has the rest."""
     registered("promote")

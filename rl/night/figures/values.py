@@ -26,7 +26,9 @@ def value_figures(reports: Iterable[PolicyValueReport]) -> tuple[ValueFigures, .
 def verdict_figures(night: NightEvaluation) -> VerdictFigures:
     """Return the gate's answer with what a reader must know of the log before it."""
     told = tuple(one.text for one in night.headlines if not one.forbids_promotion)
-    return VerdictFigures.model_validate({**night.verdict.to_json(), "headlines": told})
+    near = night.closeness
+    closeness = None if near is None else {**asdict(near), "other": near.other.value, "is_close": near.is_close}
+    return VerdictFigures.model_validate({**night.verdict.to_json(), "headlines": told, "closeness": closeness})
 
 
 def allowance_of(level: NightLevel) -> Allowance:

@@ -13,7 +13,7 @@ from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 from rl.gate.alpha_spending import night_level
 from rl.gate.evidence import gate_evidence, gate_rules, with_losses
-from rl.gate.rules import Decision, Verdict, judge
+from rl.gate.rules import Decision, GateEvidence, Verdict, judge
 from rl.gate.split_contributions import PolicyOnSplits, split_contributions
 from rl.gate.split_losses import split_losses
 from rl.ope.estimators.doubly_robust import dr
@@ -66,6 +66,24 @@ def judged_night(
     policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, alpha: float, seed: int
 ) -> JudgedNight:
     """The gate's verdict on the candidate at that level, and the oracle's."""
+    evidence, verdict = judged(policy, train=train, test=test, alpha=alpha, seed=seed)
+    found, is_promoted = evidence.difference, verdict.decision is Decision.PROMOTE
+    oracle_passes = _oracle_interval(policy, test, alpha=alpha, seed=seed).lower > 0
+    return JudgedNight(
+        decision=verdict.decision,
+        value=found.value if found else float("nan"),
+        standard_error=found.standard_error if found else float("nan"),
+        corrected=evidence.corrected_gain if is_promoted else None,
+        oracle_promotes=_floors_are_met(verdict) and oracle_passes,
+        free_oracle_promotes=oracle_passes,
+        spends_level=verdict.spends_level,
+    )
+
+
+def judged(
+    policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, alpha: float, seed: int
+) -> tuple[GateEvidence, Verdict]:
+    """The gate's verdict on the candidate at that level, with its evidence."""
     evaluation = evaluate(policy, train=train, test=test, seed=seed)
     evidence = gate_evidence(
         evaluation,
@@ -80,18 +98,7 @@ def judged_night(
     on_splits = PolicyOnSplits(CANDIDATE, policy, (train,), test)
     losses = split_losses(split_contributions([on_splits], settings=evaluation.settings, estimator="dr"))
     evidence = with_losses(evidence, losses, evaluation, alpha=alpha)
-    verdict, found = judge(evidence, gate_rules(GATE, alpha=alpha)), evidence.difference
-    is_promoted = verdict.decision is Decision.PROMOTE
-    oracle_passes = _oracle_interval(policy, test, alpha=alpha, seed=seed).lower > 0
-    return JudgedNight(
-        decision=verdict.decision,
-        value=found.value if found else float("nan"),
-        standard_error=found.standard_error if found else float("nan"),
-        corrected=evidence.corrected_gain if is_promoted else None,
-        oracle_promotes=_floors_are_met(verdict) and oracle_passes,
-        free_oracle_promotes=oracle_passes,
-        spends_level=verdict.spends_level,
-    )
+    return evidence, judge(evidence, gate_rules(GATE, alpha=alpha))
 
 
 def evaluate(policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, seed: int) -> PolicyEvaluation:

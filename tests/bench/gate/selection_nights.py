@@ -6,6 +6,7 @@ through, else 0. Both rules choose among the same candidates of the same nights,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,43 +42,58 @@ def shipped(name: str, n: int, seed: int, *, gate: Gate, alpha: float) -> Shippe
     ]
     train, validation, test = splits
     q, rng = fitted_q(train), np.random.default_rng(seed)
-    policies = [policy for _ in range(N_RESAMPLES) for policy in _learned(train, rng)]
-    ahead = GateAhead(
+    policies = [policy for _ in range(N_RESAMPLES) for policy in learned(train, rng, TEMPERATURES)]
+    ahead = ahead_of(gate, alpha)
+    seen = [seen_on(policy, validation, q) for policy in policies]
+
+    def value(policy: TablePolicy) -> float:
+        return shop.gain(policy) if _passes(policy, test, q, gate=gate, alpha=alpha) else 0.0
+
+    by_rule = max(range(len(policies)), key=lambda one: rank(seen[one], ahead))
+    surest = max(range(len(policies)), key=lambda one: _by_certainty(seen[one], ahead))
+    return Shipped(value(policies[by_rule]), value(policies[surest]))
+
+
+def ahead_of(gate: Gate, alpha: float) -> GateAhead:
+    """Return what the gate will ask on test visits, to the scale of validation visits."""
+    return GateAhead(
         VALIDATION * gate.min_effective_sample_size,
         VALIDATION * gate.min_effective_rewarded,
         test_share=1 / VALIDATION,
         alpha=alpha,
     )
-    seen = [_seen(policy, validation, q) for policy in policies]
-
-    def value(policy: TablePolicy) -> float:
-        return shop.gain(policy) if _passes(policy, test, q, gate=gate, alpha=alpha) else 0.0
-
-    by_rule = max(range(len(policies)), key=lambda one: _by_rule(seen[one], ahead))
-    surest = max(range(len(policies)), key=lambda one: _by_certainty(seen[one], ahead))
-    return Shipped(value(policies[by_rule]), value(policies[surest]))
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
+    """What validation visits say of a policy: its gain with the standard error, and units.
+
+    Attributes:
+        gain: over the behavior policy.
+        error: its standard error.
+        sizes: effective units.
+    """
+
     gain: float
     error: float
     sizes: Sizes
 
 
-def _seen(policy: TablePolicy, rows: Visits, q: FloatArray) -> _Seen:
+def seen_on(policy: TablePolicy, rows: Visits, q: FloatArray) -> Seen:
+    """Return what visits say of a policy, with a Q-function, `(N_VISITS, N_ACTIONS)`."""
     sums = gain_sums(policy, rows, q)
-    return _Seen(sums.value(), standard_error(sums), sizes_of(policy, rows))
+    return Seen(sums.value(), standard_error(sums), sizes_of(policy, rows))
 
 
-def _by_rule(seen: _Seen, ahead: GateAhead) -> tuple[bool, float]:
+def rank(seen: Seen, ahead: GateAhead) -> tuple[bool, float]:
+    """Return the key that sorts policies as a night does: by what the gate is to be expected to ship of them."""
     chance = ahead.chance_of_floors(seen.sizes.effective, seen.sizes.rewarded, seen.sizes.differing)
     if not ahead.is_within_reach(chance):
         return (False, seen.gain - seen.error)
     return (True, chance * ahead.gain_to_ship(seen.gain, seen.error))
 
 
-def _by_certainty(seen: _Seen, ahead: GateAhead) -> tuple[bool, float]:
+def _by_certainty(seen: Seen, ahead: GateAhead) -> tuple[bool, float]:
     """Rank as releases before did: the surest gain among those that meet the floors on weights and rewards."""
     is_supported = (
         seen.sizes.effective >= ahead.effective_sample_size and seen.sizes.rewarded >= ahead.effective_rewarded
@@ -95,7 +111,7 @@ def _passes(policy: TablePolicy, rows: Visits, q: FloatArray, *, gate: Gate, alp
     return lower > 0 and floors_are_met
 
 
-def _learned(train: Visits, rng: np.random.Generator) -> list[TablePolicy]:
+def learned(train: Visits, rng: np.random.Generator, temperatures: Sequence[float]) -> list[TablePolicy]:
     """Return softmaxes of the mean rewards of one resample, at every temperature, with a floor of .1."""
     weight = rng.poisson(1.0, len(train.action)).astype(np.float64)
     cell = train.visit * N_ACTIONS + train.action
@@ -106,7 +122,7 @@ def _learned(train: Visits, rng: np.random.Generator) -> list[TablePolicy]:
     means = sums / np.maximum(counts, 1.0)
     scores = (means - means.max(axis=1, keepdims=True)) / (means.std() + 1e-9)
     found = []
-    for temperature in TEMPERATURES:
+    for temperature in temperatures:
         chances = np.exp(scores / temperature)
         found.append(TablePolicy(0.9 * chances / chances.sum(axis=1, keepdims=True) + 0.1 / N_ACTIONS, "learned"))
     return found

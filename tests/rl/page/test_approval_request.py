@@ -11,6 +11,7 @@ import pytest
 from rl.figures.night import NightFigures
 from rl.figures.second_look import TakenLook
 from rl.figures.values import Gain, GuardrailFigures
+from rl.figures.verdict import ClosenessFigures
 from rl.page.approval_request import approval_request
 from tests.rl.page.test_buyer_page import orders
 
@@ -23,6 +24,7 @@ def night_of_orders(gain: Gain | None, **given: Any) -> NightFigures:
         "guardrails": (),
         "explanation": None,
         "taken": None,
+        "verdict": SimpleNamespace(decision="promote", closeness=None),
         "selected": SimpleNamespace(name="reorder_point-1"),
         "fullest_report": lambda _: SimpleNamespace(n_units=120),
     }
@@ -46,6 +48,14 @@ def test_what_passed_by_a_second_look_says_so(outcome: Any) -> None:
     told = approval_request(night_of_orders(None, taken=taken)).second_look
     assert told.startswith("a second look at version 4, which the night of 2026-03-01") == (outcome == "promote")
     assert bool(told) == (outcome == "promote")
+
+
+def test_a_close_call_is_told() -> None:
+    """Before the gain, by the form; a verdict that no seed turns has nothing to tell."""
+    near = ClosenessFigures(other="reject", hinges_on=("better_than_baseline",), moves=0.4, is_close=True)
+    told = approval_request(night_of_orders(None, verdict=SimpleNamespace(decision="promote", closeness=near)))
+    assert told.close_call.startswith("Close call: ")
+    assert approval_request(night_of_orders(None)).close_call == ""
 
 
 def test_orders_without_a_gain_tell_which_way_won() -> None:

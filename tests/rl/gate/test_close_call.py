@@ -1,0 +1,111 @@
+"""A verdict is a close call where what another seed moves, and that alone, would turn it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rl.gate.close_call import CLOSE_MOVES, Closeness, closeness
+from rl.gate.rules import Decision, GateRules, judge
+from rl.ope.propensities.trust import ESTIMATED
+from tests.rl.gate.test_rules import evidence, interval, refunds
+
+RULES = GateRules(alpha=0.01, min_effective_sample_size=150, min_effective_rewarded=75, hidden_reasons=1.2)
+
+
+def nearest(**overrides: Any) -> Closeness | None:
+    """The nearest other verdict, of a candidate that is surely promoted unless a field says otherwise."""
+    found = evidence(**{"difference": interval(9.0, 8.0), "guardrails": (), **overrides})
+    return closeness(found, RULES, judge(found, RULES))
+
+
+@pytest.mark.parametrize(("lower", "other"), [(0.02, Decision.REJECT), (-0.02, Decision.PROMOTE)])
+def test_a_bound_beside_nothing_is_close(lower: float, other: Decision) -> None:
+    """On either side."""
+    found = nearest(difference=interval(1.0, lower))
+    assert found is not None
+    assert (found.other, found.hinges_on, found.is_close) == (other, ("better_than_baseline",), True)
+
+
+@pytest.mark.parametrize("lower", [8.0, -8.0])
+def test_a_bound_far_from_nothing_is_not_close(lower: float) -> None:
+    """However large the gain itself is."""
+    found = nearest(difference=interval(9.0, lower))
+    assert found is not None
+    assert found.moves > CLOSE_MOVES
+    assert not found.is_close
+
+
+def test_the_bound_counts_in_standard_errors() -> None:
+    """The same bound of a gain that is known better is farther from its limit."""
+    near, far = (nearest(difference=replace(interval(1.0, 0.1), standard_error=error)) for error in (0.4, 0.04))
+    assert near is not None
+    assert far is not None
+    assert far.moves == pytest.approx(10 * near.moves)
+
+
+@pytest.mark.parametrize(
+    ("field", "check"),
+    [
+        ("effective_sample_size", "effective_sample_size"),
+        ("effective_differing", "effective_differing_units"),
+        ("effective_rewarded", "effective_rewarded_units"),
+    ],
+)
+@pytest.mark.parametrize("share", [0.97, 1.03])
+def test_a_floor_nearly_met_or_missed_is_close(field: str, check: str, share: float) -> None:
+    """By its own floor."""
+    floor = RULES.min_effective_rewarded if field == "effective_rewarded" else RULES.min_effective_sample_size
+    found = nearest(**{field: share * floor})
+    assert found is not None
+    assert (found.hinges_on, found.is_close) == ((check,), True)
+    assert found.other is (Decision.ABSTAIN if share > 1 else Decision.PROMOTE)
+
+
+def test_one_finding_beside_its_limit_is_not_close_where_another_fails_for_sure() -> None:
+    """A log far below the floor abstains, whatever becomes of the bound; both would have to turn."""
+    found = nearest(effective_sample_size=20.0, difference=interval(1.0, 0.01))
+    assert found is not None
+    assert found.other is Decision.REJECT or "effective_sample_size" in found.hinges_on
+    assert not found.is_close
+
+
+def test_all_that_stands_in_the_way_has_to_turn() -> None:
+    """Two floors just missed keep a candidate back together; the bound is far from nothing."""
+    found = nearest(effective_sample_size=148.0, effective_rewarded=70.0)
+    assert found is not None
+    assert (found.other, found.is_close) == (Decision.PROMOTE, True)
+    assert found.hinges_on == ("effective_sample_size", "effective_rewarded_units")
+
+
+@pytest.mark.parametrize(("upper", "is_close"), [(0.49, True), (0.51, True), (0.2, False), (math.inf, False)])
+def test_a_guardrail_beside_its_limit_is_close(upper: float, *, is_close: bool) -> None:
+    """In standard errors of its own; a bound that isn't finite is no matter of a seed."""
+    found = nearest(guardrails=(refunds(relative_increase=0.1, upper_bound=upper),))
+    assert (found is not None and found.is_close) == is_close
+
+
+def test_what_no_training_changes_turns_nothing() -> None:
+    """Decisions that were implied stay implied, so the verdict has no other."""
+    assert nearest(is_logged=False) is None
+
+
+def test_hidden_reasons_barely_survived_are_close() -> None:
+    """As the bound under them is; those that it survives by far aren't."""
+    near, far = (
+        nearest(difference=interval(2.0, 1.0), propensities=ESTIMATED, survived=survived) for survived in (1.21, 9.0)
+    )
+    assert near is not None
+    assert far is not None
+    assert (near.hinges_on, near.is_close) == (("survives_hidden_reasons",), True)
+    assert not far.is_close
+
+
+def test_logged_propensities_leave_no_hidden_reasons_to_turn() -> None:
+    """However little the gain would survive."""
+    found = nearest(difference=interval(2.0, 1.0), survived=1.21)
+    assert found is not None
+    assert found.hinges_on == ("better_than_baseline",)
