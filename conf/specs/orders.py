@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from conf.errors import SpecError
+from conf.specs.later_keys import GrownModel
 from conf.specs.reward import RewardTerm, millionths
 from conf.specs.strict_yaml import StrictModel
 
@@ -59,7 +60,35 @@ class OrderCandidate(StrictModel):
         return self
 
 
-class Orders(StrictModel):
+class SharedLimit(StrictModel):
+    """One limit on the stock of all products together, on hand and on the way."""
+
+    of: Literal["units", "volume", "cost"] = Field(
+        description="Says what a piece takes of the limit: 1 (`units`), or its `volume` or `cost` as the source's "
+        "`items` tell them, which every product of the log then needs.",
+        examples=["cost"],
+    )
+    at_most: float = Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="Bounds what all products take together, on hand and on the way after a day's orders: pieces, "
+        "cubic millimeters, or money in the reward's unit.",
+        examples=[25000],
+    )
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> Self:
+        if self.in_whole < 1:
+            raise ValueError(f"at_most: {self.at_most:g} {self.of} leaves room for nothing; write 1 or more")
+        return self
+
+    @property
+    def in_whole(self) -> int:
+        """The limit in whole pieces, cubic millimeters, or millionths of money, never above what is written."""
+        return millionths(self.at_most) if self.of == "cost" else int(self.at_most)
+
+
+class Orders(GrownModel):
     """Ways to order that are fitted every night, and what every order has to keep."""
 
     candidates: tuple[OrderCandidate, ...] = Field(
@@ -82,6 +111,14 @@ class Orders(StrictModel):
         "out, nothing does.",
         examples=[500],
     )
+    shared_limit: SharedLimit | None = Field(
+        default=None,
+        description="Bounds the stock of all products together, such as a budget or a storage; left out, nothing does. "
+        "Every replay and the list keep it, and intervals are then over weeks alone, since it ties the products.",
+        examples=[{"of": "cost", "at_most": 25000}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit"})
 
     @model_validator(mode="after")
     def _has_a_formula(self) -> Self:

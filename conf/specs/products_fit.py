@@ -33,6 +33,9 @@ def ordering_misfits(scenario: Scenario, source: Source) -> Iterator[tuple[str, 
         yield "observation.features", f"product_category: source {source.name} has no table of items with category_id"
     if set(_AHEAD) & set(asked) and not has_all and "price" not in told:
         yield "observation.features", f"prices ahead: source {source.name} has no table of items with price"
+    limit = None if scenario.orders is None else scenario.orders.shared_limit
+    if limit is not None and limit.of != "units" and not has_all and limit.of not in told:
+        yield "orders.shared_limit", f"{limit.of}: source {source.name} has no table of items with {limit.of}; map it"
 
 
 def _of_feeds(ordering: Ordering, source: str, feeds: Mapping[str, EventMapping]) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ from rl.errors import PolicyError
 from rl.inventory.order_policy import OrderPolicy
 from rl.orders.order_figures import n_unlisted
 from rl.orders.order_history import OrderHistory, read_history
-from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, write_order_csv
+from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, told_room, write_order_csv
 from rl.orders.tomorrow import TomorrowOrders, tomorrow_orders
 from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
 from rl.registry.order_champion import load_version_orders
@@ -85,7 +85,7 @@ def run(
             f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
         },
     )
-    pointer, is_new = publish_order_list(lake, rows, orders.day, origin)
+    pointer, is_new = publish_order_list(lake, rows, orders, origin)
     result |= {
         "is_draft": False,
         "is_new": is_new,
@@ -108,7 +108,8 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
         "n_products": len(orders),
         "n_ordered": int((orders.order > 0).sum()),
         "units_ordered": int(orders.order.sum()),
-        "n_unlisted": n_unlisted(history.is_known),
+        "n_unlisted": n_unlisted(history),
+        **told_room(orders),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -183,6 +183,19 @@ def read_pack_sizes(lake: Lake, horizon: date, *, versions: Versions | None = No
         DatasetError: unreadable files.
     """
     return _latest_of_items(lake, horizon, "pack_size", versions)
+
+
+def read_item_rooms(
+    lake: Lake, horizon: date, of: Literal["volume", "cost"], *, versions: Versions | None = None
+) -> dict[str, int]:
+    """Return what a piece of each item takes, cubic millimeters or millionths of money; the latest row holds.
+
+    Items of which it isn't told are left out. `versions` are those that were pinned; None takes the current ones.
+
+    Raises:
+        DatasetError: unreadable files.
+    """
+    return _latest_of_items(lake, horizon, of, versions)
 
 
 def read_side_rows(

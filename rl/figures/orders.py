@@ -11,6 +11,20 @@ from conf.specs.strict_yaml import StrictModel
 from rl.figures.values import Spread
 
 
+class SharedLimitFigures(StrictModel):
+    """The limit that all products share; amounts are pieces, cubic millimeters, or money where it is of `cost`.
+
+    price: usual price of a unit of it for a day, found on validation days, in money. taken: by all products once
+    tomorrow's orders are placed; None without a list. held_back: units that the list would order without the limit.
+    """
+
+    of: str
+    limit: float
+    price: float
+    taken: float | None = None
+    held_back: int = 0
+
+
 class WayToOrder(StrictModel):
     """A candidate, a champion or today's rule on the days of one split.
 
@@ -18,6 +32,8 @@ class WayToOrder(StrictModel):
     held: units left over after a day, per product. service: share of demand met. stock_outs: share of product-days on
     which demand exceeded the stock. turnover: units sold for each unit held, per day; None where nothing was held.
     missed: margin that lost demand would have brought. truth: the same on the true demand of a simulated shop.
+    fullest: largest share of the shared limit that was taken after a day's orders; days_beyond: share of days with
+    orders that didn't fit into it. Both None without a shared limit.
     """
 
     name: str
@@ -32,6 +48,8 @@ class WayToOrder(StrictModel):
     stock_outs: float
     turnover: float | None
     truth: float | None = None
+    fullest: float | None = None
+    days_beyond: float | None = None
 
 
 class CategoryCost(StrictModel):
@@ -113,6 +131,7 @@ class OrderFigures(StrictModel):
         n_ordered: of them, those that something is ordered of.
         units_ordered: of the whole list.
         n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
+        shared: the limit that all products share; None where there is none.
     """
 
     lead_days: int
@@ -132,6 +151,7 @@ class OrderFigures(StrictModel):
     n_ordered: int
     units_ordered: int
     n_unlisted: int
+    shared: SharedLimitFigures | None = None
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

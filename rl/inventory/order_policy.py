@@ -20,11 +20,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from scipy.stats import norm
 
-from rl.data.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.demand_forecast import DemandForecaster
 from rl.inventory.limits import OrderLimits
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, projected_shortfall
+from rl.inventory.shared_orders import Room, orders_within
 from rl.inventory.stock import StockStates
 from rl.policy.network import DenseNetwork
 
@@ -33,7 +34,10 @@ ORDER_WEIGHTS_FILE = "order_weights.safetensors"
 NO_LIMIT = 2**40
 """Units that stand for no limit: more than any shelf holds, and small enough to add to."""
 _LEAST_SCALE = 0.05
+_LEAST_RATIO = 1e-4
 _FORM = 1
+_LATER = {"shared_limit": None, "room_price": 0.0}
+"""What earlier policies don't say, and is left out where it is so: their versions stay what they were."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class OrderPolicy:
         least_order: units, as the scenario says; 0 for none.
         most_units: on hand and on the way, as the scenario says; None for no limit.
         dataset_digest: of the data that it was fitted on.
+        shared_limit: on all products' stock together that it was fitted under, in units of room; None for none. What
+            holds in a replay or a list is the limit that the scenario has then.
+        room_price: usual price of a unit of room for a day, in money; it counts under a shared limit alone.
         network: of learners, to the level in usual days' demand; None for formulas.
     """
 
@@ -89,6 +96,8 @@ class OrderPolicy:
     cap: float = 0.0
     least_order: int = 0
     most_units: int | None = None
+    shared_limit: int | None = None
+    room_price: float = 0.0
     network: DenseNetwork | None = field(default=None, compare=False)
 
     @cached_property
@@ -100,17 +109,18 @@ class OrderPolicy:
             state.update(name.encode() + b"\0" + array.tobytes())
         return state.hexdigest()[:16]
 
-    def of(self, products: tuple[str, ...], pack_size: IntArray) -> ProductOrders:
+    def of(self, products: tuple[str, ...], pack_size: IntArray, room: Room | None = None) -> ProductOrders:
         """Return the policy for products in that order.
 
         Args:
             products: natural keys.
             pack_size: units that are ordered together, `(n_products,)`.
+            room: that they share, which their orders are kept within; None for no shared limit.
         """
         n = len(products)
         most = NO_LIMIT if self.most_units is None else self.most_units
         limits = OrderLimits(pack_size, np.full(n, self.least_order), np.full(n, most))
-        return ProductOrders(self, self.costs.margins(products), limits)
+        return ProductOrders(self, self.costs.margins(products), limits, room)
 
     def with_numbers(self, **numbers: float) -> OrderPolicy:
         """Return the policy with other tuned numbers."""
@@ -141,6 +151,7 @@ class OrderPolicy:
             "least_order": self.least_order,
             "most_units": self.most_units,
             "dataset_digest": self.dataset_digest,
+            **{name: getattr(self, name) for name, usual in _LATER.items() if getattr(self, name) != usual},
         }
 
     def _tensors(self) -> dict[str, Any]:
@@ -158,9 +169,22 @@ class ProductOrders:
     policy: OrderPolicy
     margin: FloatArray
     limits: OrderLimits
+    room: Room | None = None
+    price: float = 0.0
+    """Of a unit of room for a day, in money: what levels are made at."""
 
     def order(self, states: StockStates) -> IntArray:
         return self.advise(states)[1]
+
+    def for_rows(self, rows: BoolArray) -> ProductOrders:
+        """Return the policy for some of the products, in their order; under a shared limit the others take no room."""
+        limits = OrderLimits(self.limits.pack_size[rows], self.limits.least_order[rows], self.limits.storage[rows])
+        room = None if self.room is None else self.room.of(rows)
+        return replace(self, margin=self.margin[rows], limits=limits, room=room)
+
+    def without_room(self) -> ProductOrders:
+        """Return the policy as if the products shared no limit."""
+        return replace(self, room=None, price=0.0)
 
     def advise(self, states: StockStates) -> tuple[FloatArray, IntArray]:
         """Return the level that is ordered up to, in units and parts of them, and the order, `(n_products,)` each.
@@ -173,14 +197,41 @@ class ProductOrders:
             raise PolicyError(f"orders need {lead_time + 1} forecasts and stock by {lead_time} days of arrival")
         if len(states.pipeline) != len(self.margin):
             raise PolicyError(f"{len(states.pipeline)} products, the policy is for {len(self.margin)}")
-        forecasts = states.features[:, : lead_time + 1]
-        level = LEVELS[policy.method](self, states, forecasts)
-        return level, self._orders(level, states, forecasts)
+        if self.room is None:
+            return self._advise(states)
+        position, room = states.position, self.room
+        price, orders = orders_within(
+            lambda price: self.at(price)._advise(states)[1],
+            position,
+            room,
+            self.limits,
+            price=policy.room_price,
+            worth=self.margin,
+        )
+        return self.at(price)._advise(states)[0], orders
+
+    def at(self, price: float) -> ProductOrders:
+        """Return the policy at a price of a unit of room for a day, in money."""
+        return replace(self, price=price)
 
     def quantiles(self) -> FloatArray:
-        """Return the safety of each product that its margin and holding cost ask for, in standard deviations."""
-        ratio = self.margin / (self.margin + self.policy.costs.holding_cost)
-        return np.asarray(norm.ppf(ratio))
+        """Return the safety of each product that its margin and holding cost ask for, in standard deviations.
+
+        A price of room lowers the margin by what the room of a piece costs.
+        """
+        margin = self.margin
+        if self.price and self.room is not None:
+            margin = margin - self.price * self.room.per_unit
+        ratio = margin / (self.margin + self.policy.costs.holding_cost)
+        return np.asarray(norm.ppf(np.maximum(ratio, _LEAST_RATIO)))
+
+    def _advise(self, states: StockStates) -> tuple[FloatArray, IntArray]:
+        """Return level and order of each product at the price, whatever the others take."""
+        if states.features is None:
+            raise PolicyError("orders need forecasts, and the states have none")
+        forecasts = states.features[:, : self.policy.costs.lead_time + 1]
+        level = LEVELS[self.policy.method](self, states, forecasts)
+        return level, self._orders(level, states, forecasts)
 
     def batches(self, forecasts: FloatArray) -> FloatArray:
         """Return the order at which a fixed cost and holding weigh the same, units, `(n_products,)`.
@@ -223,10 +274,12 @@ def _network(orders: ProductOrders, states: StockStates, forecasts: FloatArray) 
     if network is None:
         raise PolicyError(f"{orders.policy.name} orders by a network and has none; train it again")
     scale = np.maximum(forecasts.mean(axis=1, keepdims=True), _LEAST_SCALE)
-    inputs = network_inputs(states.pipeline / scale, forecasts / scale, scale, orders.quantiles()[:, None])
+    usual = orders.at(0.0).quantiles()
+    inputs = network_inputs(states.pipeline / scale, forecasts / scale, scale, usual[:, None])
     target = network.forward(inputs.astype(np.float32))[:, 0].astype(np.float64) * scale[:, 0]
     spread = np.sqrt((orders.policy.variance[0] * forecasts + orders.policy.variance[1] * forecasts**2).sum(axis=1))
-    moved = np.maximum(target, 0.0) + orders.policy.safety * spread
+    # It was trained where room is free: a price moves it as far as the rule whose safety the price lowers.
+    moved = np.maximum(target, 0.0) + (orders.policy.safety + orders.quantiles() - usual) * spread
     return np.asarray(moved + orders.policy.batch * orders.batches(forecasts))
 
 
@@ -296,5 +349,7 @@ def _from_content(content: Mapping[str, Any], network: DenseNetwork | None) -> O
         cap=float(content["cap"]),
         least_order=int(content["least_order"]),
         most_units=content["most_units"],
+        shared_limit=content.get("shared_limit"),
+        room_price=float(content.get("room_price", 0.0)),
         network=network,
     )

@@ -89,6 +89,7 @@ def replayed(
     features: FloatArray | None = None,
     opening: IntArray | None = None,
     waits: IntArray | None = None,
+    starts: IntArray | None = None,
 ) -> ReplayedUnits:
     """Return what the policy would have done to the stock.
 
@@ -101,6 +102,8 @@ def replayed(
             each day.
         waits: days from order to arrival of each product's and day's order, `(n_products, n_days)`; None for the lead
             time.
+        starts: day on which each product begins with its opening, `(n_products,)`; before it there is nothing of it,
+            and the policy must order none. None for the first day.
 
     Raises:
         InventoryError: demand below 0, arrays that don't fit, or orders that are none.
@@ -115,11 +118,16 @@ def replayed(
         raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({n_products}, {rules.lead_time})")
     if waits is not None and waits.shape != demand.shape:
         raise InventoryError(f"waits have shape {waits.shape}, expected ({n_products}, {n_days})")
-    states, on_the_way = StockStates(pipeline), None if waits is None else OrdersOnTheWay(pipeline, waits)
+    if starts is not None and (starts.shape != (n_products,) or waits is not None):
+        raise InventoryError(f"starts have shape {starts.shape}, expected ({n_products},), and go with no waits")
+    begun = pipeline if starts is None else np.where((starts == 0)[:, None], pipeline, 0)
+    states, on_the_way = StockStates(begun), None if waits is None else OrdersOnTheWay(pipeline, waits)
     columns: dict[str, IntArray] = {
         name: np.empty_like(demand) for name in ("stock", "order", "sales", "left_over", "lost")
     }
     for day in range(n_days):
+        if starts is not None and day:
+            states = StockStates(np.where((starts == day)[:, None], pipeline, states.pipeline))
         seen = states if features is None else StockStates(states.pipeline, features[:, day])
         order = checked_orders(policy, seen)
         columns["stock"][:, day], columns["order"][:, day] = states.stock, order

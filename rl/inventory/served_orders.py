@@ -13,13 +13,14 @@ import numpy as np
 
 from rl.errors import PolicyError
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
+from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockStates
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-PACK_COLUMN = "pack_size"
+PACK_COLUMN, ROOM_COLUMN = "pack_size", "room"
 
 
 def units_column(day: int) -> str:
@@ -37,7 +38,9 @@ class ServedOrders:
 
     Input: a data frame, or a mapping of columns, one row a product: `item_id`, `units_in_0d` (on hand or due today),
     `units_in_1d` ... (due then) up to the day before an order placed now arrives, `forecast_0d` ... up to the day of
-    its arrival, and `pack_size`, 1 where it is left out.
+    its arrival, and `pack_size`, 1 where it is left out. A policy that was fitted under a shared limit asks for `room`
+    too, what a piece takes of it (1, cubic millimeters, or millionths of money, as the scenario says), and keeps the
+    limit over the rows of a call: give it the whole range at once.
 
     Output, one row a product: `item_id`, `target_level` in units and parts of them, `order` in units, `policy_version`.
     """
@@ -64,14 +67,23 @@ class ServedOrders:
             pipeline = np.column_stack([np.array(columns[name], dtype=np.int64) for name in stock])
             expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
             packs = np.array(columns.get(PACK_COLUMN, [1] * len(names)), dtype=np.int64)
+            room = self._room(columns)
         except (TypeError, ValueError) as error:
-            raise PolicyError(f"stock and packs are whole numbers, forecasts numbers: {error}") from error
+            raise PolicyError(f"stock, packs and room are whole numbers, forecasts numbers: {error}") from error
         if not np.isfinite(expected).all() or (expected < 0).any() or (pipeline < 0).any():
             raise PolicyError("stock and forecasts are at least 0; some are not")
-        level, order = self.policy.of(names, packs).advise(StockStates(pipeline, expected))
+        level, order = self.policy.of(names, packs, room).advise(StockStates(pipeline, expected))
         return pd.DataFrame(
             {"item_id": names, "target_level": level, "order": order, "policy_version": self.policy.version}
         )
+
+    def _room(self, columns: Mapping[str, list[Any]]) -> Room | None:
+        limit = self.policy.shared_limit
+        if limit is None:
+            return None
+        if ROOM_COLUMN not in columns:
+            raise PolicyError(f"products share a limit of {limit}; add the column {ROOM_COLUMN}, what a piece takes")
+        return Room(np.array(columns[ROOM_COLUMN], dtype=np.int64), limit)
 
 
 def _load_pyfunc(path: str) -> ServedOrders:

@@ -10,9 +10,19 @@ import numpy as np
 from conf.specs.orders import LEARNERS
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
-from rl.figures.orders import CategoryCost, Censored, OrderFigures, OrderLine, ProductDays, WayToOrder
+from rl.figures.orders import (
+    CategoryCost,
+    Censored,
+    OrderFigures,
+    OrderLine,
+    ProductDays,
+    SharedLimitFigures,
+    WayToOrder,
+)
 from rl.figures.values import Spread
 from rl.ope.intervals.intervals import Interval
+from rl.ope.intervals.two_way import Blocks
+from rl.orders.order_history import OrderHistory
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
 from rl.orders.order_night import OrderNight, OrderTruth
 from rl.orders.order_replay import MILLIONTHS
@@ -48,13 +58,28 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_lines=0 if tomorrow is None else len(tomorrow),
         n_ordered=0 if tomorrow is None else int(np.count_nonzero(tomorrow.order)),
         units_ordered=0 if tomorrow is None else int(tomorrow.order.sum()),
-        n_unlisted=n_unlisted(night.dataset.history.is_known),
+        n_unlisted=n_unlisted(night.dataset.history),
+        shared=_shared(night),
     )
 
 
-def n_unlisted(is_known: np.ndarray) -> int:
+def _shared(night: OrderNight) -> SharedLimitFigures | None:
+    orders, tomorrow = night.dataset.pipeline.scenario.orders, night.tomorrow
+    if orders is None or orders.shared_limit is None:
+        return None
+    unit = MILLIONTHS if orders.shared_limit.of == "cost" else 1
+    return SharedLimitFigures(
+        of=orders.shared_limit.of,
+        limit=orders.shared_limit.in_whole / unit,
+        price=night.best.room_price * unit,
+        taken=None if tomorrow is None else tomorrow.room_taken / unit,
+        held_back=0 if tomorrow is None else int(tomorrow.held_back.sum()),
+    )
+
+
+def n_unlisted(history: OrderHistory) -> int:
     """Return how many products had a day in the week before the last one, and none on the last."""
-    return int(np.count_nonzero(is_known[:, -_DAYS_PER_WEEK - 1 : -1].any(axis=1) & ~is_known[:, -1]))
+    return int(np.count_nonzero(history.is_unlisted))
 
 
 def _roles(night: OrderNight) -> dict[str, str]:
@@ -85,7 +110,18 @@ def _ways(led: LedOrders, roles: Mapping[str, str], level: float, truth: OrderTr
             stock_outs=sum(int(np.count_nonzero(draw.lost)) for draw in led.draws[name]) / n_draws / led.n_days,
             turnover=float(sold / n_draws / led.n_days / held) if held > 0 else None,
             truth=earned,
+            **_room_told(led, name),
         )
+
+
+def _room_told(led: LedOrders, name: str) -> dict[str, float]:
+    """Return how full a way to order makes the shared limit, and how often it goes beyond it; nothing without one."""
+    room = led.span.history.room
+    if room is None:
+        return {}
+    taken = [led.span.room_taken(draw) for draw in led.draws[name]]
+    beyond = [led.span.beyond(draw) for draw in led.draws[name]]
+    return {"fullest": float(np.max(taken)) / room.limit, "days_beyond": float(np.mean(beyond))}
 
 
 def _earned(led: LedOrders, name: str, level: float) -> Spread:
@@ -124,15 +160,15 @@ def _categories(night: OrderNight, level: float) -> Iterator[CategoryCost]:
                 n_products=int(known.any(axis=1).sum()),
                 today=float(today[:, rows].mean(axis=0).sum()) * scale,
                 candidate=float(candidate[:, rows].mean(axis=0).sum()) * scale,
-                difference=_difference(candidate[:, rows] - today[:, rows], known, level),
+                difference=_difference(candidate[:, rows] - today[:, rows], known, level, led.span.blocks),
             )
         )
     yield from sorted(found, key=lambda one: -abs(one.candidate - one.today) * one.n_products)
 
 
-def _difference(values: FloatArray, known: np.ndarray, level: float) -> Spread | None:
+def _difference(values: FloatArray, known: np.ndarray, level: float, blocks: Blocks) -> Spread | None:
     try:
-        found = mean_interval(values, known, level=level)
+        found = mean_interval(values, known, level=level, blocks=blocks)
     except EvaluationError:
         return None
     return Spread(value=found.value * _WEEKLY, lower=found.lower * _WEEKLY, upper=found.upper * _WEEKLY)

@@ -12,6 +12,7 @@ from conf.specs.orders import LEARNERS, OrderCandidate
 from rl.data.logged_episodes import IntArray
 from rl.errors import TrainingError
 from rl.inventory.order_policy import OrderPolicy
+from rl.inventory.shared_room import best_price
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_learner import LearnerSettings, learn_levels
 from rl.orders.order_replay import MILLIONTHS, OrderSpan, Replayed
@@ -23,6 +24,8 @@ _SAFETIES = tuple(np.arange(-2.5, 2.01, 0.5).tolist())
 _MOVES = (-0.5, 0.0, 0.5)
 _BATCHES = (0.0, 0.5, 1.0, 1.5)
 _CAPS = (2.0, 4.0, 8.0)
+_PRICES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Of a unit of room for a day, in the most that a unit of it can bring."""
 _FINER = (-0.25, 0.25)
 """What is tried around the best safety, once the others are found."""
 
@@ -68,7 +71,7 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
         TrainingError: a cost that isn't finite.
     """
     scenario, span = basis.dataset.pipeline.scenario, basis.tuned_on
-    orders = scenario.orders
+    orders, room = scenario.orders, basis.dataset.history.room
     policy = OrderPolicy(
         name=name,
         method=candidate.algorithm,
@@ -78,18 +81,20 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
         dataset_digest=basis.dataset.digest,
         least_order=0 if orders is None else orders.least_order,
         most_units=None if orders is None else orders.most_units,
+        shared_limit=None if room is None else room.limit,
     )
     demands = [basis.demand(span, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
-    if candidate.algorithm not in LEARNERS:
-        tuned, earned = tuned_numbers(policy, span, demands, NUMBERS[candidate.algorithm])
-        return FittedOrders(tuned, earned)
-    settings = LearnerSettings(n_updates=candidate.n_updates or LearnerSettings.n_updates, n_threads=n_threads)
     validation = basis.span(basis.dataset.splits["validation"])
     later = [basis.demand(validation, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
+    if candidate.algorithm not in LEARNERS:
+        tuned, earned = tuned_numbers(policy, span, demands, NUMBERS[candidate.algorithm])
+        return FittedOrders(priced(tuned, validation, later), earned)
+    settings = LearnerSettings(n_updates=candidate.n_updates or LearnerSettings.n_updates, n_threads=n_threads)
     kept: list[tuple[float, FittedOrders]] = []
     curve = []
     for update, network in learn_levels(policy, basis, span, settings=settings, seed=seed):
         tuned, earned = tuned_numbers(replace(policy, network=network), span, demands, NUMBERS[candidate.algorithm])
+        tuned = priced(tuned, validation, later)
         seen = earned_a_week([validation.led(tuned, demand) for demand in later], validation)
         if not np.isfinite(seen):
             raise TrainingError(f"{name}: earns {seen} after {update} updates; lower the learning rate")
@@ -115,6 +120,26 @@ def tuned_numbers(
         return found, earned
     finer, seen = best_of([found.with_numbers(safety=found.safety + move) for move in _FINER])
     return (finer, seen) if seen > earned else (found, earned)
+
+
+def priced(policy: OrderPolicy, validation: OrderSpan, demands: Sequence[IntArray]) -> OrderPolicy:
+    """Return the policy at the usual price of shared room that earns most on validation days, of equals the least.
+
+    The limit is kept on every day of these replays, as it will be. Without a shared limit nothing has a price.
+    """
+    room = validation.history.room
+    if room is None:
+        return policy
+    highest = float((policy.costs.margins(validation.history.products) / room.per_unit).max())
+    price, _ = best_price(
+        lambda price: (
+            -earned_a_week(
+                [validation.led(replace(policy, room_price=price), demand) for demand in demands], validation
+            )
+        ),
+        [highest * share for share in _PRICES],
+    )
+    return replace(policy, room_price=price)
 
 
 def earned_a_week(draws: Sequence[Replayed], span: OrderSpan) -> float:

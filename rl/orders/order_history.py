@@ -14,17 +14,20 @@ import pyarrow.compute as pc
 from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR
 from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.paths import Lake
-from conf.specs.orders import NEEDED_FLOWS, margin_metric
+from conf.specs.orders import NEEDED_FLOWS, Orders, margin_metric
 from conf.specs.problem import Ordering
 from conf.specs.scenario import Pipeline
 from rl.data.logged_episodes import BoolArray, IntArray
 from rl.data.pinned_versions import Versions
 from rl.data.transition_columns import Columns, struct_columns
-from rl.data.transitions_reading import PublishedTransitions, read_item_categories, read_pack_sizes
+from rl.data.transitions_reading import PublishedTransitions, read_item_categories, read_item_rooms, read_pack_sizes
 from rl.errors import DatasetError
 from rl.inventory.demand_forecast import DemandDays
+from rl.inventory.shared_orders import Room
 
 NO_CATEGORY = "(none)"
+_DAYS_PER_WEEK = 7
+_N_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class OrderHistory:
         next_promoted: told for that morning's day and those after it, `(n_products, lead_days + 1)`.
         pack_size: units that are ordered together, `(n_products,)`.
         category: natural key of each product's.
+        room: that all products share; None where the scenario has no shared limit.
     """
 
     products: tuple[str, ...]
@@ -59,6 +63,7 @@ class OrderHistory:
     next_promoted: BoolArray
     pack_size: IntArray
     category: tuple[str, ...]
+    room: Room | None = None
 
     @property
     def n_days(self) -> int:
@@ -76,6 +81,19 @@ class OrderHistory:
     def is_listed(self) -> BoolArray:
         """Products that tomorrow's order is decided for: those with a decision on the last day, `(n_products,)`."""
         return self.is_known[:, -1]
+
+    @property
+    def is_unlisted(self) -> BoolArray:
+        """Products with a decision in the week before the last day, and none on it, `(n_products,)`."""
+        return np.asarray(self.is_known[:, -_DAYS_PER_WEEK - 1 : -1].any(axis=1) & ~self.is_known[:, -1])
+
+    @property
+    def last_known_units(self) -> IntArray:
+        """Units on hand and on the way when a product was last known, less what was sold then, `(n_products,)`."""
+        last = self.n_days - 1 - np.argmax(self.is_known[:, ::-1], axis=1)
+        rows = np.arange(len(self.products))
+        ordered, sold = self.units["ordered"][rows, last], self.units["sold"][rows, last]
+        return np.asarray(np.maximum(self.pipeline[rows, last].sum(axis=1) + ordered - sold, 0))
 
     @cached_property
     def weekday(self) -> IntArray:
@@ -107,7 +125,8 @@ def read_history(
         items: pinned versions of the items table; None takes the current ones.
 
     Raises:
-        DatasetError: a product with two decisions on one day.
+        DatasetError: a product with two decisions on one day, or one of which nothing says how much of a shared limit
+            it takes.
     """
     scenario, ordering = pipeline.scenario, pipeline.scenario.ordering
     if ordering is None or scenario.orders is None:
@@ -140,7 +159,24 @@ def read_history(
         next_promoted=next_promoted,
         pack_size=np.array([max(packs.get(one, 1), 1) for one in rows.products], dtype=np.int64),
         category=tuple(categories.get(one, NO_CATEGORY) for one in rows.products),
+        room=_room(scenario.orders, rows.products, lake, horizon, items),
     )
+
+
+def _room(orders: Orders, products: tuple[str, ...], lake: Lake, horizon: date, items: Versions | None) -> Room | None:
+    limit = orders.shared_limit
+    if limit is None:
+        return None
+    if limit.of == "units":
+        return Room(np.ones(len(products), dtype=np.int64), limit.in_whole)
+    told = read_item_rooms(lake, horizon, limit.of, versions=items)
+    if lacking := [one for one in products if told.get(one, 0) <= 0]:
+        raise DatasetError(
+            f"orders.shared_limit is of {limit.of}, and items tell none above 0 of {len(lacking)} of {len(products)} "
+            f"products: {', '.join(lacking[:_N_NAMED])}{', …' if len(lacking) > _N_NAMED else ''}; deliver it of all, "
+            "or write of: units"
+        )
+    return Room(np.array([told[one] for one in products], dtype=np.int64), limit.in_whole)
 
 
 def stock_of(observation: Columns, lead_days: int) -> tuple[IntArray, BoolArray]:

@@ -16,7 +16,7 @@ from rl.gate.rules import REPLAY_RULES, GateEvidence, GuardrailEvidence, Verdict
 from rl.inventory.order_policy import OrderPolicy
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.tails import tail_report
-from rl.ope.intervals.two_way import paired_interval
+from rl.ope.intervals.two_way import Blocks, paired_interval
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_replay import MILLIONTHS, OrderSpan, Replayed
 
@@ -78,7 +78,9 @@ def led_orders(basis: OrderBasis, days: slice, policies: Mapping[str, OrderPolic
     return LedOrders(span, draws, policies)
 
 
-def mean_interval(values: FloatArray, is_known: BoolArray, *, level: float) -> Interval:
+def mean_interval(
+    values: FloatArray, is_known: BoolArray, *, level: float, blocks: Blocks = "products_and_weeks"
+) -> Interval:
     """Return the mean per known product-day between its bounds, over products and weeks, and over draws of demand.
 
     To the variance between products and weeks comes that between draws, which is what isn't known of demand.
@@ -87,6 +89,7 @@ def mean_interval(values: FloatArray, is_known: BoolArray, *, level: float) -> I
         values: `(n_draws, n_products, n_days)`, 0 where a day isn't known.
         is_known: `(n_products, n_days)`.
         level: two-sided.
+        blocks: what is independent; weeks alone, where a shared limit ties the products.
 
     Raises:
         EvaluationError: too few products or weeks.
@@ -96,14 +99,16 @@ def mean_interval(values: FloatArray, is_known: BoolArray, *, level: float) -> I
     n_known, n_draws = int(is_known.sum()), len(values)
     mean = values.mean(axis=0)
     value = float(mean.sum()) / n_known
-    spread = paired_interval(mean - value * is_known, np.zeros_like(mean), level=level)
+    spread = paired_interval(mean - value * is_known, np.zeros_like(mean), level=level, blocks=blocks)
     within = spread.standard_error * is_known.size / n_known
     own = values.sum(axis=(1, 2)) / n_known
     between = float(own.var(ddof=1)) * (1 + 1 / n_draws) if n_draws > 1 else 0.0
     n_products, n_weeks = is_known.shape[0], max(is_known.shape[1] // _DAYS_PER_WEEK, 1)
     error = float(np.sqrt(within**2 + between))
-    reach = float(student_t.ppf((1 + level) / 2, min(n_products, n_weeks) - 1)) * error
-    return Interval(value, value - reach, value + reach, level, "products and weeks, and draws of demand", error)
+    n_blocks = n_weeks if blocks == "weeks" else min(n_products, n_weeks)
+    reach = float(student_t.ppf((1 + level) / 2, n_blocks - 1)) * error
+    method = f"{blocks.replace('_', ' ')}, and draws of demand"
+    return Interval(value, value - reach, value + reach, level, method, error)
 
 
 def gained(led: LedOrders, name: str, baseline: str, *, level: float) -> Interval:
@@ -112,7 +117,9 @@ def gained(led: LedOrders, name: str, baseline: str, *, level: float) -> Interva
     Raises:
         EvaluationError: too few products or weeks.
     """
-    found = mean_interval(led.earned(name) - led.earned(baseline), led.span.is_known, level=level)
+    found = mean_interval(
+        led.earned(name) - led.earned(baseline), led.span.is_known, level=level, blocks=led.span.blocks
+    )
     return _scaled(found, _DAYS_PER_WEEK / MILLIONTHS)
 
 
@@ -122,7 +129,10 @@ def earned_interval(led: LedOrders, name: str, *, level: float) -> Interval:
     Raises:
         EvaluationError: too few products or weeks.
     """
-    return _scaled(mean_interval(led.earned(name), led.span.is_known, level=level), _DAYS_PER_WEEK / MILLIONTHS)
+    return _scaled(
+        mean_interval(led.earned(name), led.span.is_known, level=level, blocks=led.span.blocks),
+        _DAYS_PER_WEEK / MILLIONTHS,
+    )
 
 
 def relative_change(led: LedOrders, flow: str, name: str, baseline: str, *, level: float) -> Interval:
@@ -136,7 +146,9 @@ def relative_change(led: LedOrders, flow: str, name: str, baseline: str, *, leve
     if usual <= 0:
         raise EvaluationError(f"{baseline} has no {flow}, so no share of it can be told")
     change = float(candidate.mean(axis=0).sum()) / led.n_days / usual - 1
-    found = mean_interval((candidate - (1 + change) * before) / usual, led.span.is_known, level=level)
+    found = mean_interval(
+        (candidate - (1 + change) * before) / usual, led.span.is_known, level=level, blocks=led.span.blocks
+    )
     reach = found.upper - found.value
     return Interval(change, change - reach, change + reach, level, found.method, found.standard_error)
 

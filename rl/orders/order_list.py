@@ -60,17 +60,31 @@ def order_rows(orders: TomorrowOrders, policy_version: str) -> pa.Table:
     return pa.table(columns, schema=arrow_schema(ORDER_LISTS))
 
 
-def publish_order_list(lake: Lake, rows: pa.Table, day: date, origin: OrderListOrigin) -> tuple[Pointer, bool]:
+def publish_order_list(
+    lake: Lake, rows: pa.Table, orders: TomorrowOrders, origin: OrderListOrigin
+) -> tuple[Pointer, bool]:
     """Publish the list and write its CSV file; return the pointer, and whether anything changed.
+
+    Args:
+        lake: to publish to.
+        rows: of the orders.
+        orders: that are listed.
+        origin: what they were made from.
 
     Raises:
         StaleInputs: what is published was made from more.
     """
+    day = orders.day
     order = np.asarray(rows["order_units"].to_numpy())
-    counters = {"n_ordered": int(np.count_nonzero(order)), "units_ordered": int(order.sum())}
+    counters = {"n_ordered": int(np.count_nonzero(order)), "units_ordered": int(order.sum()), **told_room(orders)}
     manifest = list_manifest(ORDER_LISTS, day, rows, origin, counters=counters, checks={"within_limits": True})
     csv = lake.order_list_csv(origin.scenario, day)
     return publish_rows(lake, lake.order_lists(origin.scenario), rows, manifest, csv=csv, plain=_plain(rows))
+
+
+def told_room(orders: TomorrowOrders) -> dict[str, int]:
+    """Return what a list takes of the limit that its products share, and the limit; nothing without one."""
+    return {} if orders.room is None else {"room_taken": orders.room_taken, "room_limit": orders.room.limit}
 
 
 def write_order_csv(path: Path, rows: pa.Table) -> None:

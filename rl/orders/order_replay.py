@@ -6,16 +6,18 @@ the next day isn't known. Orders arrive on the promised day. What is earned is e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import EvaluationError
-from rl.inventory.order_policy import OrderCosts, OrderPolicy
-from rl.inventory.replay import replayed
+from rl.inventory.order_policy import OrderCosts, OrderPolicy, ProductOrders
+from rl.inventory.replay import ReplayedUnits, replayed
+from rl.inventory.shared_orders import Room
 from rl.inventory.stock import OrderingPolicy, StockRules, StockStates
+from rl.ope.intervals.two_way import Blocks
 from rl.orders.order_history import OrderHistory
 
 MILLIONTHS = 1_000_000
@@ -63,6 +65,18 @@ class Stretches:
         found[self.product[rows], self.first[rows] + columns] = values[rows, columns]
         return found
 
+    def active(self, n_days: int) -> BoolArray:
+        """Return on which days of the span each stretch is, `(n_stretches, n_days)`."""
+        days = np.arange(n_days)[None, :]
+        return np.asarray((days >= self.first[:, None]) & (days < (self.first + self.length)[:, None]))
+
+    def placed_by_day(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return values of stretches, each on its own day of the span, as products and days, 0 where none is."""
+        found = np.zeros(shape, dtype=values.dtype)
+        rows, days = np.nonzero(self.active(shape[1]))
+        found[self.product[rows], days] = values[rows, days]
+        return found
+
 
 @dataclass(frozen=True)
 class Money:
@@ -102,6 +116,7 @@ class Replayed:
         lost: units of demand beyond the stock.
         holding: of `earned`, what holding cost, millionths.
         missed: margin that lost demand would have brought, millionths; no part of `earned`.
+        position: units on hand and on the way after the day's order.
     """
 
     earned: IntArray
@@ -109,6 +124,7 @@ class Replayed:
     lost: IntArray
     holding: IntArray
     missed: IntArray
+    position: IntArray
 
 
 class OrderSpan:
@@ -158,23 +174,78 @@ class OrderSpan:
     def is_promoted(self) -> BoolArray:
         return np.asarray(self.history.promoted[:, self.days, 0])
 
+    @property
+    def blocks(self) -> Blocks:
+        """What is independent: a shared limit ties the products, so that weeks alone are."""
+        return "products_and_weeks" if self.history.room is None else "weeks"
+
     def led(self, policy: OrderPolicy, demand: IntArray) -> Replayed:
-        """Return what the policy would have done; demand is `(n_products, n_days)`."""
-        rows = self.stretches.product
-        names = tuple(self.history.products[row] for row in rows.tolist())
-        return self._replayed(policy.of(names, self.history.pack_size[rows]), demand)
+        """Return what the policy would have done; demand is `(n_products, n_days)`.
+
+        Raises:
+            EvaluationError: orders that take the stock beyond the shared limit.
+        """
+        rows, history = self.stretches.product, self.history
+        names = tuple(history.products[row] for row in rows.tolist())
+        if history.room is None:
+            return self._replayed(policy.of(names, history.pack_size[rows]), demand)
+        orders = policy.of(names, history.pack_size[rows], history.room.of(rows))
+        found = self._replayed_together(orders, demand)
+        if (beyond := int(np.count_nonzero(self.beyond(found)))) > 0:
+            raise EvaluationError(f"{policy.name}: orders beyond the shared limit on {beyond} days of a replay")
+        return found
+
+    def room_taken(self, found: Replayed) -> IntArray:
+        """Return what all products take of the shared limit after each day's orders, `(n_days,)`.
+
+        Raises:
+            EvaluationError: the products share none.
+        """
+        return self._room().per_unit @ found.position
+
+    def beyond(self, found: Replayed) -> BoolArray:
+        """Return on which days something was ordered that doesn't fit into the shared limit, `(n_days,)`."""
+        ordered = found.flows["ordered"].sum(axis=0) > 0
+        return np.asarray(ordered & (self.room_taken(found) > self._room().limit))
+
+    def _room(self) -> Room:
+        if self.history.room is None:
+            raise EvaluationError("the products share no limit; write orders.shared_limit")
+        return self.history.room
 
     def led_as_logged(self, demand: IntArray) -> Replayed:
         """Return what today's rule would have done: the logged orders, under the same stock and demand."""
         return self._replayed(LoggedOrders(), demand)
 
+    @property
+    def _rules(self) -> StockRules:
+        return StockRules(self.history.lead_days, 1.0, 1.0)  # costs are reckoned by product and day
+
     def _replayed(self, policy: OrderingPolicy, demand: IntArray) -> Replayed:
-        money, stretches = self.money, self.stretches
-        rules = StockRules(self.history.lead_days, 1.0, 1.0)  # costs are reckoned below, by product and day
-        units = replayed(policy, stretches.taken(demand), rules, features=self._features, opening=self._opening)
-        order, sales, left, lost, stock = (
-            stretches.placed(one, self.shape)
-            for one in (units.order, units.sales, units.left_over, units.lost, units.stock)
+        taken = self.stretches.taken
+        units = replayed(policy, taken(demand), self._rules, features=self._features, opening=self._opening)
+        return self._reckoned(units, self.stretches.placed)
+
+    def _replayed_together(self, policy: ProductOrders, demand: IntArray) -> Replayed:
+        """Return the same with each stretch on its own days, so that all products of a day share its room."""
+        stretches = self.stretches
+        active = stretches.active(self.shape[1])
+        features = np.concatenate([self.forecasts[stretches.product], active[:, :, None]], axis=2)
+        units = replayed(
+            _ActiveOrders(policy),
+            demand[stretches.product] * active,
+            self._rules,
+            features=features,
+            opening=self._opening,
+            starts=stretches.first,
+        )
+        return self._reckoned(units, stretches.placed_by_day)
+
+    def _reckoned(self, units: ReplayedUnits, placed: Callable[[IntArray, tuple[int, int]], IntArray]) -> Replayed:
+        money = self.money
+        order, sales, left, lost, stock, position = (
+            placed(one, self.shape)
+            for one in (units.order, units.sales, units.left_over, units.lost, units.stock, units.positions)
         )
         holding = money.holding * left
         paid = money.order_line * (order > 0) + money.order_unit * order
@@ -190,7 +261,24 @@ class OrderSpan:
             lost=lost,
             holding=holding,
             missed=self._margin * lost,
+            position=position,
         )
+
+
+@dataclass(frozen=True)
+class _ActiveOrders:
+    """A policy asked for the products that are there on a day; a state's last feature says which."""
+
+    policy: ProductOrders
+
+    def order(self, states: StockStates) -> IntArray:
+        orders = np.zeros(len(states.pipeline), dtype=np.int64)
+        if states.features is None or not (active := states.features[:, -1] > 0).any():
+            return orders
+        orders[active] = self.policy.for_rows(active).order(
+            StockStates(states.pipeline[active], states.features[active])
+        )
+        return orders
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ class OrderDataset:
             "splits": {name: [days.start, days.stop] for name, days in self.splits.items()},
             "key_id": manifest.key_id,
         }
+        if (room := self.history.room) is not None:
+            content["room"] = [room.per_unit.tolist(), room.limit]
         return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
     @cached_property

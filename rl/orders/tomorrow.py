@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.order_policy import OrderPolicy
+from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockStates
 from rl.orders.order_history import OrderHistory
 from rl.page.wording import counted
@@ -29,6 +30,8 @@ class TomorrowOrders:
         level: that is ordered up to, units and parts of them.
         pack_size: units that are ordered together.
         order: units.
+        held_back: units that would be ordered too, if the products shared no limit.
+        room: that they share; `taken` is that of products without a line. None without a shared limit.
     """
 
     day: date
@@ -40,6 +43,15 @@ class TomorrowOrders:
     level: FloatArray
     pack_size: IntArray
     order: IntArray
+    held_back: IntArray
+    room: Room | None = None
+
+    @property
+    def room_taken(self) -> int:
+        """What all products take of the shared limit once the orders are placed; 0 without one."""
+        if self.room is None:
+            return 0
+        return self.room.taken + self.room.needed(self.on_hand + self.on_the_way + self.order)
 
     def __len__(self) -> int:
         return len(self.products)
@@ -48,12 +60,14 @@ class TomorrowOrders:
         """Return why so much, in words of a buyer."""
         have = int(self.on_hand[row] + self.on_the_way[row])
         rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
+        left_out = f" ({self.held_back[row]:,} fewer, for the limit that all share)" if self.held_back[row] else ""
         wanted = f"about {self.forecast[row]:.0f} will be asked for until it arrives and on that day"
         if self.order[row]:
             pack = f" in packs of {self.pack_size[row]}" if self.pack_size[row] > 1 else ""
-            return f"{wanted}; {rest}: {self.order[row]:,} more{pack}"
+            return f"{wanted}; {rest}: {self.order[row]:,} more{pack}{left_out}"
         short = self.level[row] - have
-        return f"{wanted}; {rest}: {'enough' if short <= 0 else f'{short:.0f} short, less than is ordered at once'}"
+        told = "enough" if short <= 0 else f"{short:.0f} short, less than is ordered at once"
+        return f"{wanted}; {rest}: {'nothing' + left_out if left_out else told}"
 
 
 def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrders:
@@ -75,7 +89,9 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     weekday = np.array([(history.last_day + timedelta(days=1)).weekday()], dtype=np.int64)
     forecasts = policy.forecaster.ahead(names, levels, weekday, history.next_promoted[listed][:, None, :])[:, 0]
     states = StockStates(history.next_pipeline[listed], forecasts)
-    level, order = policy.of(names, history.pack_size[listed]).advise(states)
+    bound = policy.of(names, history.pack_size[listed], _room(history))
+    level, order = bound.advise(states)
+    free = order if bound.room is None else bound.without_room().order(states)
     found = TomorrowOrders(
         day=history.last_day + timedelta(days=1),
         products=names,
@@ -86,9 +102,23 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         level=level,
         pack_size=history.pack_size[listed],
         order=order,
+        held_back=np.maximum(free - order, 0),
+        room=bound.room,
     )
     refuse_wrong_orders(found, policy)
     return found
+
+
+def _room(history: OrderHistory) -> Room | None:
+    """Return the shared limit as the listed products have it.
+
+    What lies of products that have no line, since a count is missing, takes its room as it was last known.
+    """
+    if history.room is None:
+        return None
+    others = Room(history.room.per_unit[history.is_unlisted], history.room.limit)
+    taken = others.needed(history.last_known_units[history.is_unlisted])
+    return replace(history.room.of(history.is_listed), taken=taken)
 
 
 def refuse_wrong_orders(orders: TomorrowOrders, policy: OrderPolicy) -> None:
@@ -111,6 +141,8 @@ def refuse_wrong_orders(orders: TomorrowOrders, policy: OrderPolicy) -> None:
         )
         if rows.any()
     ]
+    if orders.room is not None and placed.any() and orders.room_taken > orders.room.limit:
+        problems.append(f"all together take {orders.room_taken:,} of the shared limit of {orders.room.limit:,}")
     if len(set(orders.products)) < len(orders):
         problems.append("products stand twice")
     if problems:

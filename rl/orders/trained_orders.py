@@ -66,7 +66,12 @@ def save_orders(
         "algorithm": candidate.algorithm,
         "seed": seed,
         "settings": candidate.model_dump(mode="json"),
-        "numbers": {"safety": policy.safety, "batch": policy.batch, "cap": policy.cap},
+        "numbers": {
+            "safety": policy.safety,
+            "batch": policy.batch,
+            "cap": policy.cap,
+            **({} if policy.shared_limit is None else {"room_price": policy.room_price}),
+        },
         "dataset_digest": policy.dataset_digest,
         "policy_version": policy.version,
         "n_updates": fitted.n_updates,

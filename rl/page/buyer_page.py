@@ -20,6 +20,7 @@ from rl.page.order_sentences import (
     declared_sentences,
     learning_sentence,
     list_sentence,
+    shared_sentence,
     way_name,
     winner_sentence,
 )
@@ -88,6 +89,7 @@ def render_buyer_page(
         "winner": winner_sentence(figures, orders),
         "learning": learning_sentence(figures, orders),
         "listed": list_sentence(orders),
+        "shared": shared_sentence(figures, orders),
         "declared": declared_sentences(orders),
         "notes": notes_of(figures),
         "earned": [_row(one, axis) for one in ways],

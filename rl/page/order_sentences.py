@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rl.figures.night import NightFigures
-from rl.figures.orders import OrderFigures, WayToOrder
+from rl.figures.orders import OrderFigures, SharedLimitFigures, WayToOrder
 from rl.figures.values import Spread
 from rl.page.wording import count, counted, number, share, signed, signed_range
 
@@ -34,7 +34,50 @@ def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
         "wrong.",
         f"Orders are taken to arrive {days} after they are placed, as promised, by every way alike.",
         _censored(orders),
+        *_shared(orders),
     )
+
+
+def _shared(orders: OrderFigures) -> tuple[str, ...]:
+    limit, today = orders.shared, orders.way("today")
+    if limit is None or today is None:
+        return ()
+    broken = ""
+    if today.days_beyond:
+        broken = (
+            f" Today's rule, as it was logged, orders beyond it on {share(today.days_beyond)} of the tested days: it "
+            "is compared as it was, with more room than the others have."
+        )
+    return (
+        f"All products share a limit of {_room(limit, limit.limit)}, on hand and on the way. Every way to order keeps "
+        "it on every day. It ties the products, so intervals are over weeks alone; a product whose day isn't known "
+        f"takes no room in a replay.{broken}",
+    )
+
+
+def shared_sentence(figures: NightFigures, orders: OrderFigures) -> str:
+    """Return what the shared limit does to tomorrow's list; empty without one."""
+    limit = orders.shared
+    if limit is None or limit.taken is None:
+        return ""
+    unit = figures.facts.reward_unit
+    kept = (
+        f"{counted(limit.held_back, 'unit')} fewer are ordered for it." if limit.held_back else "It holds back nothing."
+    )
+    full = "" if limit.taken <= limit.limit else " More than that lies there already, so nothing is ordered."
+    return (
+        f"With these orders the products take {_room(limit, limit.taken)} of the {_room(limit, limit.limit)} that they "
+        f"share.{full} {kept} A {_ROOM_UNITS[limit.of]} of it costs {limit.price:.2g} {unit} a day, by the validation "
+        "days."
+    )
+
+
+_ROOM_UNITS = {"units": "piece", "volume": "cubic millimeter", "cost": "unit of money"}
+
+
+def _room(limit: SharedLimitFigures, amount: float) -> str:
+    told = {"units": "{:,.0f} pieces", "volume": "{:,.0f} cubic millimeters", "cost": "{:,.2f} of stock by its cost"}
+    return told[limit.of].format(amount)
 
 
 def _censored(orders: OrderFigures) -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from conf.errors import SpecError
 from conf.specs.orders import Orders, order_prices, refuse_orders
+from conf.specs.pipeline_fit import misfits
 from conf.specs.scenario import Scenario, load_pipeline
 
 SCENARIO = load_pipeline("inventory", "simulated_inventory").scenario
@@ -103,3 +104,27 @@ def test_commands_that_weigh_decisions_refuse_orders() -> None:
     with pytest.raises(SpecError, match="worth weighs logged decisions, and inventory decides on orders"):
         refuse_orders(SCENARIO, "worth")
     refuse_orders(load_pipeline("promotion", "simulated_promotion").scenario, "worth")
+
+
+def test_a_shared_limit_is_whole_and_leaves_the_hash_of_specs_without_one() -> None:
+    """Money in millionths, pieces never more than written; what isn't written isn't hashed."""
+    assert "shared_limit" not in CONTENT["orders"]
+    limited = [
+        Orders.model_validate(CONTENT["orders"] | {"shared_limit": {"of": of, "at_most": 12.75}}).shared_limit
+        for of in ("units", "volume", "cost")
+    ]
+    assert [one.in_whole for one in limited if one is not None] == [12, 12, 12_750_000]
+    with pytest.raises(ValidationError, match="room for nothing"):
+        Orders.model_validate(CONTENT["orders"] | {"shared_limit": {"of": "units", "at_most": 0.5}})
+
+
+def test_a_shared_limit_needs_what_pieces_take_of_it() -> None:
+    """The simulated shop's items tell a cost, and no volume."""
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+
+    def problems(of: str) -> list[str]:
+        limited = changed(orders=CONTENT["orders"] | {"shared_limit": {"of": of, "at_most": 5}})
+        return [one.problem for one in misfits(limited, pipeline.source) if one.key == "orders.shared_limit"]
+
+    assert problems("cost") == problems("units") == []
+    assert problems("volume") == ["volume: source simulated_inventory has no table of items with volume; map it"]

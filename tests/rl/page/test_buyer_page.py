@@ -12,11 +12,18 @@ import pytest
 from conf.specs.orders import OrderMethod
 from rl.figures.data import IngestCounts, PersonsWord
 from rl.figures.night import NightFigures
-from rl.figures.orders import Censored, OrderFigures, ProductDays, WayToOrder
+from rl.figures.orders import Censored, OrderFigures, ProductDays, SharedLimitFigures, WayToOrder
 from rl.figures.values import Spread
 from rl.page import buyer_page
 from rl.page.buyer_page import _environment, product_chart
-from rl.page.order_sentences import METHODS, declared_sentences, learning_sentence, list_sentence, winner_sentence
+from rl.page.order_sentences import (
+    METHODS,
+    declared_sentences,
+    learning_sentence,
+    list_sentence,
+    shared_sentence,
+    winner_sentence,
+)
 
 TEMPLATES = Path(buyer_page.__file__).parent
 FIGURES = cast(NightFigures, SimpleNamespace(facts=SimpleNamespace(reward_unit="EUR")))
@@ -154,3 +161,24 @@ def test_page_can_tell_what_persons_decided_about_deliveries() -> None:
     told = str(notes.delivery_notes(ingest))
     assert "Sunday, 1 March 2026: a &lt;test&gt; day (ann)" in told
     assert "It is a.csv." in told
+
+
+def test_a_shared_limit_is_declared_with_what_today_s_rule_did_to_it() -> None:
+    """What the list takes of it and holds back for it; a night without one says nothing of the kind."""
+    found = orders()
+    assert len(declared_sentences(found)) == 3 and shared_sentence(FIGURES, found) == ""
+    shared = SharedLimitFigures(of="cost", limit=2500, price=0.0013, taken=2490.5, held_back=12)
+    today, chosen = found.ways
+    told = found.model_copy(
+        update={"shared": shared, "ways": (today.model_copy(update={"days_beyond": 0.2, "fullest": 1.3}), chosen)}
+    )
+    declared = declared_sentences(told)[3]
+    assert "2,500.00 of stock by its cost" in declared and "weeks alone" in declared
+    assert "orders beyond it on 20.0% of the tested days" in declared
+    sentence = shared_sentence(FIGURES, told)
+    assert "take 2,490.50 of stock by its cost of the 2,500.00" in sentence and "12 units fewer" in sentence
+    assert "0.0013 EUR a day" in sentence
+    full = told.model_copy(update={"shared": shared.model_copy(update={"taken": 2600.0, "held_back": 0})})
+    assert "nothing is ordered" in shared_sentence(FIGURES, full) and "holds back nothing" in shared_sentence(
+        FIGURES, full
+    )
