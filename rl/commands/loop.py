@@ -44,7 +44,7 @@ class Loop:
 
 LOOPS = {
     "recommendation": Loop("served_shop", SessionLoop, 10),
-    "promotion": Loop("simulated_promotion", WeekLoop, 52),
+    "promotion": Loop("served_promotion", WeekLoop, 52),
     "inventory": Loop("simulated_inventory", OrderLoop, 182),
 }
 _OWN = ("NIGHTCART_HOME", "NIGHTCART_LAKE", "NIGHTCART_MLFLOW_URI", "NIGHTCART_SOURCE", "NIGHTCART_LOGS")

@@ -12,6 +12,7 @@ from conf.paths import simulated_shop
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
+from rl.errors import LoopError
 from rl.figures.loop import LoopFigures
 from rl.loop.nights import Nights
 from rl.loop.state import LivedDay, LoopState, RunNight, state_of
@@ -112,7 +113,14 @@ def begun(settings: Settings, pipeline: Pipeline, *, seed: int, n_past: int, n_d
         LoopError: another loop stands there.
     """
     new = LoopState(scenario=pipeline.scenario.name, seed=seed, n_past=n_past, n_days=n_days)
-    return state_of(simulated_shop(settings.home, pipeline.source.name) / STATE_FILE, new)
+    own = simulated_shop(settings.home, pipeline.source.name) / STATE_FILE
+    for other in sorted(own.parent.parent.glob(f"*/{STATE_FILE}")):
+        if other != own:
+            raise LoopError(
+                f"{other}: a loop of source {other.parent.name} stands in this home, and this one is of "
+                f"{pipeline.source.name}; remove {settings.home} to begin anew"
+            )
+    return state_of(own, new)
 
 
 def _told(number: int, night: RunNight) -> str:

@@ -32,7 +32,8 @@ from rl.shops.promotion.writer import deliver_days
 from rl.shops.settings_file import changed_settings
 
 LISTS_FOLDER = "lists"
-N_SHOPPERS = 1_000
+N_SHOPPERS = 8_000
+"""A night of a thousand can't tell gains of the size that there are (docs/simulated-shops.md)."""
 _MILLIONTHS = 1_000_000
 
 

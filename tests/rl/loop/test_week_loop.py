@@ -22,14 +22,14 @@ from rl.data.table_publishing import publish_rows, rows_hash
 from rl.errors import LoopError
 from rl.loop.day_loop import STATE_FILE, begun
 from rl.loop.state import RunNight
-from rl.loop.week_loop import WeekLoop
+from rl.loop.week_loop import N_SHOPPERS, WeekLoop
 from rl.page.loop_page import render_loop_page
 from rl.shops.promotion.feeds.feed_lines import shopper_ids
 from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.simulate import simulate
 from tests.rl.serving.served_home import settings_at
 
-PIPELINE = load_pipeline("promotion", "simulated_promotion")
+PIPELINE = load_pipeline("promotion", "served_promotion")
 N_PAST, N_WEEKS = 8, 2
 SHOP = PromotionSettings(n_weeks=N_PAST + N_WEEKS, n_shoppers=60)
 LISTED = 20
@@ -46,7 +46,7 @@ class FakeNights:
 
     @property
     def logs(self) -> Path:
-        return self.home / "shops" / "simulated_promotion" / "logs"
+        return self.home / "shops" / "served_promotion" / "logs"
 
     def run(self, day: date) -> RunNight:
         self.ran.append(day)
@@ -69,7 +69,7 @@ class FakeNights:
             "committed": [0] * LISTED,
         }
         schema = arrow_schema(DECISIONS)
-        rows, lake = pa.table(columns, schema=schema), Lake(settings.lake, "simulated_promotion")
+        rows, lake = pa.table(columns, schema=schema), Lake(settings.lake, "served_promotion")
         manifest = Manifest(
             table=DECISIONS.name,
             partition=f"as_of={monday}",
@@ -147,3 +147,22 @@ def test_weeks_are_held_against_what_the_plan_would_have_earned(tmp_path: Path) 
     assert figures.final_gain is not None
     assert figures.final_gain.value == pytest.approx(sum(gains) / len(gains))
     assert "weeks that it decided brought" in render_loop_page(figures)
+
+
+def test_the_loops_shop_reads_and_spends_as_the_nights_shop_does() -> None:
+    """The same lines, and the same budget for each shopper; a night of `make nightly` has a thousand."""
+    own = load_pipeline("promotion", "simulated_promotion")
+    names = {"name", "title"}
+    assert PIPELINE.source.model_dump(exclude=names) == own.source.model_dump(exclude=names)
+    assert PIPELINE.scenario.budget is not None and own.scenario.budget is not None
+    assert PIPELINE.scenario.budget.weekly / N_SHOPPERS == own.scenario.budget.weekly / 1_000
+    assert PIPELINE.scenario.model_copy(update={"budget": own.scenario.budget}) == own.scenario
+
+
+def test_a_loop_of_another_source_in_the_home_is_named(tmp_path: Path) -> None:
+    """Loops of an earlier release read another source: their champion isn't this loop's."""
+    other = tmp_path / "shops" / "simulated_promotion" / STATE_FILE
+    other.parent.mkdir(parents=True)
+    other.write_text("{}")
+    with pytest.raises(LoopError, match="a loop of source simulated_promotion stands in this home"):
+        _loop(tmp_path)
