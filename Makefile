@@ -254,7 +254,7 @@ test-faults: setup moto-environment  ## what becomes of ingest and build under f
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_FAULT_KILLS="$${KILLS:-30}" NIGHTCART_TEST_MOTO="$$PWD/build/moto/bin/python" \
 	  NIGHTCART_TEST_FAULT_SEED="$${SEED:-1}" $(PIPELINE) -m pytest tests/faults tests/shared_lake/test_race.py --timeout 3600
 
-# Nights of a small shop, with Airflow and MLflow on databases of their own; some fifteen minutes.
+# Five nights of a small shop, with Airflow and MLflow on databases of their own.
 test-stories: setup  ## what people do with a version, on PostgreSQL: reject, forget, approve, approve too late, move an alias by hand (NIGHTCART_TEST_POSTGRES)
 	@: "$${NIGHTCART_TEST_POSTGRES:?name a server: NIGHTCART_TEST_POSTGRES=postgresql://postgres@127.0.0.1:5432/test}"; \
 	  NIGHTCART_TEST_STORIES=1 $(AIRFLOW) -m pytest --confcutdir=tests/dags -s -v tests/dags/test_stories.py
