@@ -41,7 +41,7 @@ import sys
 from pathlib import Path
 from rl.shops.recommendation.shop_settings import Dynamics, LoggingRule, ShopSettings
 from rl.shops.recommendation.writer import write_shop_logs
-chosen = {"n_days": 6, "n_shoppers": 500, "n_items": 6, "n_categories": 3, "appeal_spread": 1.5, "taste_spread": 0.2}
+chosen = {"n_days": 6, "n_shoppers": 800, "n_items": 6, "n_categories": 3, "appeal_spread": 1.5, "taste_spread": 0.2}
 rules = {"dynamics": Dynamics(max_steps=1), "logging": LoggingRule(uniform_share=0.9)}
 write_shop_logs(Path(sys.argv[1]), ShopSettings(**chosen, **rules))
 """
