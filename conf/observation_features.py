@@ -51,6 +51,20 @@ OBSERVATION_FEATURES: dict[str, FeatureDefinition] = {
     "seconds_since_previous_event": FeatureDefinition(
         "scalar", "none", "", "whole seconds since the session's previous event, -1 where there is none"
     ),
+    "n_decisions_since_engagement": FeatureDefinition(
+        "scalar",
+        "none",
+        "",
+        "decisions earlier in the session after its last engagement event (view, click, favorite, cart, purchase), all "
+        "of them where there is none",
+    ),
+    "n_engaged_in_a_row": FeatureDefinition(
+        "scalar",
+        "none",
+        "",
+        "last decisions of the session, each with an engagement event before the next one; 0 where none followed the "
+        "last one",
+    ),
     "last_price_band": FeatureDefinition(
         "scalar",
         "none",

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from conf.event_types import ENGAGEMENT_TYPES
-from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, BoolArray, IntArray, counts_before
+from conf.kernel.arrays import (
+    MICROS_PER_DAY,
+    MICROS_PER_HOUR,
+    MICROS_PER_SECOND,
+    BoolArray,
+    IntArray,
+    counts_before,
+    latest_rows,
+)
 from conf.kernel.decisions import DecisionRows
 from conf.kernel.points import Points
 from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, is_of_type
@@ -81,6 +89,34 @@ def seconds_since_previous_event(seen: Seen) -> IntArray:
     return np.where(seen.has_rows, _seconds_since(seen, seen.points.row_end - 1), -1)
 
 
+def n_decisions_since_engagement(seen: Seen) -> IntArray:
+    """Return the decisions after the session's last engagement event, all of the session's where there is none."""
+    rows = np.flatnonzero(seen.is_engagement)
+    n_before = counts_before(seen.is_engagement)[seen.points.row_end]
+    last = np.concatenate([[-1], rows])[n_before]
+    decided = counts_before(seen.decisions.is_decision)
+    since: IntArray = decided[seen.points.row_end] - decided[np.maximum(last, seen.points.first_row)]
+    # Where decisions are implied, the engaged row is a decision itself, and comes before what follows it.
+    is_own = (last >= seen.points.first_row) & np.append(seen.decisions.is_decision, False)[last]
+    return since - is_own
+
+
+def n_engaged_in_a_row(seen: Seen) -> IntArray:
+    """Return how many last decisions were each followed by an engagement event before the next decision."""
+    decided = counts_before(seen.decisions.is_decision)
+    engaged = counts_before(seen.is_engagement)
+    rows = np.flatnonzero(seen.decisions.is_decision)
+    end, n_own = decided[seen.points.row_end], decided[seen.points.row_end] - decided[seen.points.first_row]
+    if not len(rows):
+        return np.zeros_like(n_own)
+    # Whether the next decision came after an engagement, and how many before it in a row.
+    answered = np.diff(engaged[rows]) > 0
+    runs = np.append(0, np.arange(len(answered)) - latest_rows(~answered))
+    last = np.maximum(end - 1, 0)
+    is_answered = (n_own > 0) & (engaged[seen.points.row_end] > engaged[rows[last]])
+    return np.where(is_answered, 1 + np.minimum(runs[last], n_own - 1), 0)
+
+
 def last_price_band(seen: Seen) -> IntArray:
     """Return the binary digits of the session's last engaged price in millionths, -1 where there is none."""
     has_price = seen.is_engagement & (seen.stream.price != NO_NUMBER)
@@ -131,6 +167,8 @@ SESSION_SCALARS: dict[str, Callable[[Seen], IntArray]] = {
     "n_session_purchases": n_session_purchases,
     "seconds_since_session_start": seconds_since_session_start,
     "seconds_since_previous_event": seconds_since_previous_event,
+    "n_decisions_since_engagement": n_decisions_since_engagement,
+    "n_engaged_in_a_row": n_engaged_in_a_row,
     "last_price_band": last_price_band,
     "hour_of_day": hour_of_day,
     "day_of_week": day_of_week,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -63,6 +64,14 @@ DISCRETE_ALGORITHMS: dict[str, AlgorithmEntry] = {
     "discrete_iql": AlgorithmEntry(
         f"{_CODE}.discrete_implicit_q_learning:DiscreteImplicitQLearning",
         ("loss", "target_rate", "expectile", "inverse_temperature", "max_weight"),
+        takes_elapsed_time=True,
+    ),
+}
+# Over a set of actions, without a gradient: they solve for their weights at once, and every seed tells the same.
+CLOSED_FORM_ALGORITHMS: dict[str, AlgorithmEntry] = {
+    "resemblance": AlgorithmEntry(
+        "rl.learning.closed_form.resemblance_regression:solve_resemblances",
+        ("lookahead", "ridge"),
         takes_elapsed_time=True,
     ),
 }
@@ -180,7 +189,7 @@ class TrainingSpec(StrictModel):
 class Candidate(TrainingSpec):
     """An algorithm over a set of actions, to be trained once per seed."""
 
-    algorithms: ClassVar[Mapping[str, AlgorithmEntry]] = DISCRETE_ALGORITHMS
+    algorithms: ClassVar[Mapping[str, AlgorithmEntry]] = ChainMap(DISCRETE_ALGORITHMS, CLOSED_FORM_ALGORITHMS)
 
     loss: Literal["squared", "huber"] = Field(
         default="squared",
@@ -237,6 +246,20 @@ class Candidate(TrainingSpec):
     max_weight: float = Field(
         default=100.0, gt=0, description="Limits the weight of a row in the policy's loss.", examples=[100.0]
     )
+    lookahead: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Multiplies the discount of later rewards in what is learned: 0 learns the next reward alone, for "
+        "a policy that doesn't look ahead; below 1, later rewards that are mostly noise count less.",
+        examples=[0.8],
+    )
+    ridge: float = Field(
+        default=30.0,
+        gt=0,
+        description="Penalizes squared weights, in rows: what fewer decisions than about this tell counts little.",
+        examples=[30.0],
+    )
     # Left out of what is written where they say nothing: such candidates are written as before there were others.
     ensemble: int = Field(
         default=1,
@@ -271,6 +294,27 @@ class Candidate(TrainingSpec):
                 f"action_scores: by_attributes reads items of lists by their attributes, and a {self.encoder.kind} "
                 "encoder by their ids; leave out one of them"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _solves_once(self) -> Self:
+        if self.algorithm not in CLOSED_FORM_ALGORITHMS:
+            return self
+        found = [
+            f"{name}: {given} (expected {expected})"
+            for name, given, expected in (
+                ("seeds", list(self.seeds), "one"),
+                ("n_updates", self.n_updates, 1),
+                ("n_checkpoints", self.n_checkpoints, 1),
+                ("ensemble", self.ensemble, 1),
+                ("encoder", self.encoder.kind, "none"),
+                ("action_scores", self.action_scores, "by_attributes"),
+            )
+            if (len(self.seeds) != 1 if name == "seeds" else given != expected)
+            and (name != "encoder" or self.encoder.is_sequence)
+        ]
+        if found:
+            raise ValueError(f"{self.algorithm} solves for its weights once, by attributes: {'; '.join(found)}")
         return self
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "n_session_clicks": (("click", "view"), None),
     "n_session_carts": (("cart", "favorite"), None),
     "n_session_purchases": (("purchase",), None),
+    "n_engaged_in_a_row": (ENGAGEMENT_TYPES, None),
     "last_price_band": (ENGAGEMENT_TYPES, "price"),
     "n_past_clicks": (("click", "view"), None),
     "n_past_purchases": (("purchase",), None),

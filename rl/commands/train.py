@@ -192,6 +192,7 @@ def _training_settings(
         ranks=ranks,
         layout=dataset.encoder.token_layout(dataset.vocabulary),
         action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
+        encoder=dataset.encoder,
         n_threads=n_threads,
     )
 

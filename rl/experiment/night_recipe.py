@@ -62,6 +62,7 @@ def refitted_probabilities(
         never_chosen=dataset.vocabulary.other_index,
         layout=dataset.encoder.token_layout(dataset.vocabulary),
         action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
+        encoder=dataset.encoder,
     )
     chances = np.zeros(decisions.mask.shape)
     for k in range(int(fold.max()) + 1):

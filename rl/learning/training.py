@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
+from conf.specs.candidate import CLOSED_FORM_ALGORITHMS
 from rl.data.discount_function import DiscountFunction
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS
+from rl.learning.algorithms.output_spread import spread_in_training
 from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
+from rl.learning.closed_form.resemblance_regression import solve_resemblances
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.distributed_gradients import join_gradients
 from rl.learning.ensemble import averaged, mean_curve, networks_of
@@ -31,6 +35,7 @@ from rl.learning.training_run import (
     joined_scale,
 )
 from rl.policy.network import FeatureArray, Network
+from rl.policy.observation_encoder import ObservationEncoder
 from rl.policy.token_layout import TokenLayout
 
 
@@ -47,6 +52,7 @@ class TrainingSettings:
         ranks: the processes that train together.
         layout: which columns of the features are tokens; None where none are.
         action_attributes: of each action, `(n_actions, n_attributes)`; None where nothing is known of them.
+        encoder: of the observations, for algorithms that ask what their columns are; None where none does.
         n_threads: of the processor. One is as fast as two on small layers, and leaves the other cores to the other
             candidates.
     """
@@ -59,6 +65,7 @@ class TrainingSettings:
     ranks: Ranks = ALONE
     layout: TokenLayout | None = None
     action_attributes: FeatureArray | None = field(default=None, compare=False)
+    encoder: ObservationEncoder | None = field(default=None, compare=False)
     n_threads: int = 1
 
 
@@ -118,6 +125,8 @@ def train_candidate(
     with clear_memory_errors(who, f"taking in {training.n_transitions} transitions", remedy=FROM_FILES):
         columns = as_columns(training)
         reward_scale = _reward_scale(columns, settings.ranks)
+        if seeded.candidate.algorithm in CLOSED_FORM_ALGORITHMS:
+            return _solve(seeded, columns, reward_scale, settings)
         replay = _replay(columns, reward_scale, settings)
         held_out = None if validation is None else _replay(as_columns(validation), reward_scale, settings)
         del training, validation
@@ -127,6 +136,37 @@ def train_candidate(
         if len(networks) == 1:
             return _train_network(seeded, data, settings)
         return _train_ensemble(networks, data, settings)
+
+
+def _solve(
+    seeded: SeededCandidate, columns: ReplayColumns, reward_scale: float, settings: TrainingSettings
+) -> TrainedCandidate:
+    """Return the candidate that is solved for at once, as one update; its curve is the loss alone."""
+    if not settings.ranks.is_alone:
+        raise TrainingError(f"candidate {seeded.name} is solved for by one process; train it with one")
+    if settings.encoder is None:
+        raise TrainingError(f"candidate {seeded.name} asks what the observation's columns are; give its encoder")
+    started = time.perf_counter()
+    network, loss = solve_resemblances(
+        columns,
+        discount=settings.discount,
+        encoder=settings.encoder,
+        actions=settings.action_attributes,
+        lookahead=seeded.candidate.lookahead,
+        ridge=seeded.candidate.ridge,
+        scale=reward_scale,
+    )
+    kept = KeptNetwork(1, network, spread_in_training(network, columns))
+    seconds = max(time.perf_counter() - started, 1e-6)
+    return TrainedCandidate(
+        kept=(kept,),
+        reward_scale=reward_scale,
+        curve=(CurvePoint(1, round(seconds, 3), "train", "loss", loss),),
+        seconds=seconds,
+        n_updates=1,
+        stopped_early=False,
+        algorithm=None,
+    )
 
 
 @dataclass(frozen=True)

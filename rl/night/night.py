@@ -26,6 +26,7 @@ from rl.night.losses import BeforeTest
 from rl.night.pricing import is_of_logits, shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import Selection, select_candidate
+from rl.night.single_decisions import SingleDecisions
 from rl.night.spend.equal_spend import rules_at_equal_spend
 from rl.night.spend.gain_at_spend import GainAtSpend, gain_at_spend
 from rl.night.spend.one_decision import one_decision
@@ -236,6 +237,7 @@ def _select(
         ahead=ahead,
         is_logged=pipeline.is_logged,
         at_temperature=at_temperature,
+        single_decisions=SingleDecisions.of(pipeline.scenario, validation) if pipeline.is_logged else None,
         # A price says what money has to bring, and an imitator doesn't know what anything brings.
         imitators=() if pricing is None else [name for name, one in candidates.items() if is_of_logits(one)],
     )

@@ -19,6 +19,7 @@ from conf.kernel.clocks.shopper_week import ShopperWeek
 from conf.kernel_rules import clock_of
 from conf.observation_features import NOTHING_OFFERED
 from conf.paths import Lake
+from conf.specs.candidate import CLOSED_FORM_ALGORITHMS
 from conf.specs.reward import millionths
 from rl.data.dataset import Dataset
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
@@ -197,7 +198,8 @@ def outputs_per_money(candidate: LoadedCandidate) -> float:
 
 def is_of_logits(candidate: LoadedCandidate) -> bool:
     """Return True for a candidate that learned how often the log chose an action, and not what it brings."""
-    return ALGORITHMS[str(candidate.result["algorithm"])].outputs == "logits"
+    algorithm = str(candidate.result["algorithm"])
+    return algorithm not in CLOSED_FORM_ALGORITHMS and ALGORITHMS[algorithm].outputs == "logits"
 
 
 def shoppers_a_week(dataset: Dataset, split: SplitName, episodes: LoggedEpisodes) -> float:

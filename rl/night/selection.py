@@ -13,6 +13,7 @@ import structlog
 from rl.data.logged_episodes import LoggedEpisodes, Policy
 from rl.errors import EvaluationError
 from rl.night.gate_ahead import GateAhead
+from rl.night.single_decisions import NOTE, SingleDecisionGain, SingleDecisions
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
@@ -39,6 +40,8 @@ class Choice:
         is_supported: the floors are met.
         gain_to_ship: what the gate is to be expected to let through of it (`GateAhead`); None where the log has no
             chance of judging it, or nothing is known of its gain.
+        single_decisions: its gain decision by decision; None where the log may judge a candidate over whole episodes,
+            or where nothing tells it.
     """
 
     policy: StochasticPolicy
@@ -47,6 +50,7 @@ class Choice:
     cautious_gain: float | None
     is_supported: bool
     gain_to_ship: float | None = None
+    single_decisions: SingleDecisionGain | None = None
 
     @property
     def rank(self) -> tuple[bool, bool, float, float]:
@@ -55,14 +59,16 @@ class Choice:
         Among policies that the log may judge, the one of which the gate is to be expected to ship most: the highest
         value would pick the policy furthest from the log, whose estimate is mostly noise, and the surest gain one that
         changes little. Among those it can't judge, the largest gain less its standard error: the one nearest to being
-        judged would be the one most like the log, good or bad. Without weights (the direct method), the highest value.
+        judged would be the one most like the log, good or bad. Where it can judge none, and something tells what single
+        decisions bring, by that. Without weights (the direct method), the highest value.
         """
         if self.report.value is None:
             return (False, False, float("-inf"), 0.0)
         if self.certainty is None or self.cautious_gain is None:
             return (True, False, self.report.value, 0.0)
         if self.gain_to_ship is None:
-            return (True, False, self.cautious_gain, 0.0)
+            told = self.cautious_gain if self.single_decisions is None else self.single_decisions.cautious
+            return (True, False, told, 0.0)
         return (True, True, self.gain_to_ship, self.certainty)
 
 
@@ -97,6 +103,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     is_logged: bool,
     at_temperature: AtTemperature = StochasticPolicy.with_temperature,
     imitators: Collection[str] = (),
+    single_decisions: SingleDecisions | None = None,
 ) -> Selection:
     """Return the candidate and temperature that rank first on the validation episodes.
 
@@ -112,6 +119,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
         is_logged: False where decisions are implied.
         at_temperature: how a policy is made of a candidate's; where there is a budget, at its price of money.
         imitators: candidates that are shown beside the others and selected only where there are no others.
+        single_decisions: judges decision by decision where no policy can be judged over whole episodes; None: nothing.
 
     Raises:
         EvaluationError: no candidates.
@@ -134,6 +142,10 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     )
     used, note = _usable_estimator(evaluation, list(warmed), estimator)
     choices = [judged_choice(evaluation, name, policy, used, ahead) for name, policy in warmed.items()]
+    if single_decisions is not None and _tells_of_none(choices):
+        gains = single_decisions.gains(warmed)
+        choices = [replace(one, single_decisions=gains[name]) for name, one in zip(warmed, choices, strict=True)]
+        note = NOTE
     by_candidate = tuple(
         max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.rank)
         for policy in candidates.values()
@@ -145,6 +157,11 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     )
     reports = tuple(report for report in evaluation.reports if report.policy in warmed)
     return Selection(best, by_candidate, reports, used, note)
+
+
+def _tells_of_none(choices: Sequence[Choice]) -> bool:
+    """Return whether the log could weigh every policy, and may judge none of them."""
+    return all(one.cautious_gain is not None and one.gain_to_ship is None for one in choices)
 
 
 def _stand_ins(

@@ -19,6 +19,8 @@ FEATURE_NAMES = {
     "n_session_purchases": "purchases this session",
     "seconds_since_session_start": "seconds since the session began",
     "seconds_since_previous_event": "seconds since the last event",
+    "n_decisions_since_engagement": "decisions since the last engagement",
+    "n_engaged_in_a_row": "last decisions engaged with in a row",
     "last_price_band": "price band last engaged with",
     "hour_of_day": "hour of the day",
     "day_of_week": "day of the week (1 Monday)",

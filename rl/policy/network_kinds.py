@@ -7,8 +7,13 @@ import difflib
 from rl.errors import PolicyError
 from rl.policy.ensemble_network import MEMBERS, EnsembleNetwork
 from rl.policy.network import Network, Tensors
+from rl.policy.resemblance_network import ResemblanceNetwork
 
-NETWORKS: dict[str, type[Network]] = {**MEMBERS, EnsembleNetwork.kind: EnsembleNetwork}
+NETWORKS: dict[str, type[Network]] = {
+    **MEMBERS,
+    EnsembleNetwork.kind: EnsembleNetwork,
+    ResemblanceNetwork.kind: ResemblanceNetwork,
+}
 
 
 def network_from(kind: str, tensors: Tensors) -> Network:

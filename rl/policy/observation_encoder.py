@@ -78,7 +78,7 @@ class ObservationEncoder:
 
     @property
     def n_features(self) -> int:
-        return sum(self._width(column) for column in self.columns)
+        return sum(self.width_of(column) for column in self.columns)
 
     @property
     def feature_names(self) -> list[str]:
@@ -88,7 +88,7 @@ class ObservationEncoder:
     @property
     def sources(self) -> list[str]:
         """Observation feature that each encoded feature is made from, in order."""
-        return [column.name for column in self.columns for _ in range(self._width(column))]
+        return [column.name for column in self.columns for _ in range(self.width_of(column))]
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
         """Return the observations encoded, `(n, n_features)`.
@@ -104,7 +104,7 @@ class ObservationEncoder:
         encoded = np.zeros((n, self.n_features), dtype=np.float32)
         start = 0
         for column in self.columns:
-            block = encoded[:, start : start + self._width(column)]
+            block = encoded[:, start : start + self.width_of(column)]
             values = np.asarray(observation[column.name])
             if column.kind == "count":
                 _encode_count(values, column, block)
@@ -155,7 +155,7 @@ class ObservationEncoder:
     @property
     def n_dense(self) -> int:
         """Number of columns that aren't tokens; they come first."""
-        return sum(self._width(column) for column in self.columns if column.kind != "tokens")
+        return sum(self.width_of(column) for column in self.columns if column.kind != "tokens")
 
     def token_layout(self, vocabulary: Vocabulary) -> TokenLayout | None:
         """Return which columns are tokens of which tables, and which table begins with the actions; None without."""
@@ -251,7 +251,7 @@ class ObservationEncoder:
         orders = {name: np.argsort(ids) for name, ids in arrays.items()}
         return {name: (ids[orders[name]], orders[name]) for name, ids in arrays.items()}
 
-    def _width(self, column: ColumnEncoding) -> int:
+    def width_of(self, column: ColumnEncoding) -> int:
         if column.kind == "count":
             return 1 + column.has_missing
         if column.kind == "codes":

@@ -129,6 +129,7 @@ class OutsideNight:
             discount=DiscountFunction(_NOTHING_LATER),
             never_chosen=dataset.vocabulary.other_index,
             action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
+            encoder=dataset.encoder,
         )
         columns = columns_of(dataset.to_logged_episodes("train"), Ruling.of(dataset))
         policy = make_policy(dataset, seeded, train_candidate(seeded, columns, None, settings).kept[-1])

@@ -158,6 +158,15 @@ COMPANY: dict[str, dict[str, Any]] = {
         "candidates[].encoder": LEFT_OUT,
         "action.attributes": [{"name": "price", "kind": "amount"}],
     },
+    **{
+        f"candidates[].{key}": {
+            "candidates": [
+                {"algorithm": "resemblance", "seeds": [1], "n_updates": 1, "action_scores": "by_attributes"},
+            ],
+            "action.attributes": [{"name": "price", "kind": "amount"}],
+        }
+        for key in ("lookahead", "ridge")
+    },
     "csv.columns": {
         "csv.has_header": False,
         "csv.fill_down": LEFT_OUT,

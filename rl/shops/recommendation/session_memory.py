@@ -39,6 +39,8 @@ class SessionMemory:
         pending_item: their items, `(n, n_slots)`.
         first_time, last_time: first and latest event of the session, `(n,)`.
         n_decisions, n_clicks, n_carts, n_purchases: counts so far, `(n,)`.
+        n_unengaged: decisions since the last engaged event, `(n,)`.
+        n_in_a_row: decisions up to the last engaged one that an engaged event followed before the next, `(n,)`.
         price_band: of the last engaged event, -1 before, `(n,)`.
         shown, engaged: items, most recent first, -1 for none, `(n, length)`.
     """
@@ -51,6 +53,8 @@ class SessionMemory:
     n_clicks: IntArray
     n_carts: IntArray
     n_purchases: IntArray
+    n_unengaged: IntArray
+    n_in_a_row: IntArray
     price_band: IntArray
     shown: IntArray
     engaged: IntArray
@@ -72,6 +76,8 @@ class SessionMemory:
             n_clicks=np.zeros(n, dtype=np.int64),
             n_carts=np.zeros(n, dtype=np.int64),
             n_purchases=np.zeros(n, dtype=np.int64),
+            n_unengaged=np.zeros(n, dtype=np.int64),
+            n_in_a_row=np.zeros(n, dtype=np.int64),
             price_band=np.full(n, -1),
             shown=np.full((n, n_shown), -1),
             engaged=np.full((n, n_engaged), -1),
@@ -109,8 +115,16 @@ class SessionMemory:
         self.n_purchases[rows] += rank == PURCHASE
         _push(self.shown, rows[rank == IMPRESSION], item[rank == IMPRESSION])
         is_engaged = IS_ENGAGEMENT[rank]
+        self._count_answers(rows[rank == IMPRESSION], rows[is_engaged])
         _push(self.engaged, rows[is_engaged], item[is_engaged])
         self.price_band[rows[is_engaged]] = shop.catalogue.price_band[item[is_engaged]]
+
+    def _count_answers(self, decided: IntArray, engaged: IntArray) -> None:
+        """Count what was decided and what was engaged with, one event a row."""
+        self.n_in_a_row[decided[self.n_unengaged[decided] > 0]] = 0
+        self.n_unengaged[decided] += 1
+        self.n_in_a_row[engaged] += self.n_unengaged[engaged] > 0
+        self.n_unengaged[engaged] = 0
 
     def columns(self, shop: Shop, time: IntArray) -> Columns:
         """Return the features of delay `none` at the instant `(n,)`; all earlier events must have been taken in."""
@@ -133,6 +147,8 @@ class SessionMemory:
             "n_session_purchases": self.n_purchases.copy(),
             "seconds_since_session_start": since_start,
             "seconds_since_previous_event": since_previous,
+            "n_decisions_since_engagement": self.n_unengaged.copy(),
+            "n_engaged_in_a_row": np.where(self.n_unengaged > 0, 0, self.n_in_a_row),
             "last_price_band": self.price_band.copy(),
             "hour_of_day": calendar.hour(time),
             "day_of_week": calendar.weekday(time),

@@ -163,6 +163,7 @@ def observations(sessions: Sessions, policy: StochasticPolicy) -> dict[str, IntA
     since = np.where(clicked, SECONDS_PER_STEP - SECONDS_TO_CLICK, SECONDS_PER_STEP)
     if not step:
         since = np.where(sessions.first != NONE, SECONDS_PER_STEP, -1)
+    was_clicked = np.stack([*sessions.clicked[::-1], np.zeros(n, dtype=np.bool_)], axis=1)
     n_clicks = (sessions.first != NONE).astype(np.int64) + sum(one.astype(np.int64) for one in sessions.clicked)
     found = {
         "recent_shown_items": hashes[shown],
@@ -170,6 +171,9 @@ def observations(sessions: Sessions, policy: StochasticPolicy) -> dict[str, IntA
         "session_step": np.full(n, step, dtype=np.int64),
         "n_session_clicks": np.asarray(n_clicks, dtype=np.int64),
         "seconds_since_previous_event": since.astype(np.int64),
+        # Steps back to the last click or the start, and back to the last step without one.
+        "n_decisions_since_engagement": np.where(was_clicked.any(axis=1), was_clicked.argmax(axis=1), step),
+        "n_engaged_in_a_row": (~was_clicked).argmax(axis=1),
     }
     return {name: found[name] for name in lengths}
 

@@ -30,6 +30,7 @@ from tests.bench.outside.sardine_shop import (
 from tests.rl.policy.policies import make_policy, make_vocabulary
 
 N_ITEMS = 4
+COUNTS = ("session_step", "n_session_clicks", "n_decisions_since_engagement", "n_engaged_in_a_row")
 
 
 class ShopperOfItem:
@@ -58,7 +59,7 @@ def policy(**values: Any) -> Any:
     columns = (
         ColumnEncoding("recent_shown_items", "attributes", length=2),
         ColumnEncoding("recent_engaged_items", "attributes", length=3),
-        *(ColumnEncoding(name, "count") for name in ("session_step", "n_session_clicks")),
+        *(ColumnEncoding(name, "count") for name in COUNTS),
         ColumnEncoding("seconds_since_previous_event", "count", has_missing=True),
     )
     encoder, vocabulary = ObservationEncoder(columns, items=items), make_vocabulary(*keys)
@@ -88,6 +89,8 @@ def test_observations_are_those_of_the_kernel() -> None:
     assert found["session_step"].tolist() == [3, 3]
     assert found["n_session_clicks"].tolist() == [3, 2]
     assert found["seconds_since_previous_event"].tolist() == [8, 10]
+    assert found["n_decisions_since_engagement"].tolist() == [0, 1]
+    assert found["n_engaged_in_a_row"].tolist() == [1, 0]
     assert played.last_clicked.tolist() == [1, 2]
 
 

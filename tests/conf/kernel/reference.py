@@ -438,10 +438,32 @@ def _session_values(before: Sequence[Row], moment: datetime, pipeline: Pipeline)
         "n_session_purchases": _n_of(before, "purchase"),
         "seconds_since_session_start": (moment - before[0]["event_time"]) // SECOND if before else 0,
         "seconds_since_previous_event": (moment - before[-1]["event_time"]) // SECOND if before else -1,
+        "n_decisions_since_engagement": _decisions_after_engagement(before, pipeline),
+        "n_engaged_in_a_row": _engaged_in_a_row(before, pipeline),
         "last_price_band": len(bin(prices[0])) - 2 if prices else -1,
         "hour_of_day": local.hour,
         "day_of_week": local.isoweekday(),
     }
+
+
+def _decisions_after_engagement(before: Sequence[Row], pipeline: Pipeline) -> int:
+    n_decisions = 0
+    for row in reversed(before):
+        if _shows_interest(row):
+            break
+        n_decisions += _is_decision(row, pipeline)
+    return n_decisions
+
+
+def _engaged_in_a_row(before: Sequence[Row], pipeline: Pipeline) -> int:
+    n_in_a_row, is_answered = 0, False
+    for row in reversed(before):
+        is_answered = is_answered or _shows_interest(row)
+        if _is_decision(row, pipeline):
+            if not is_answered:
+                break
+            n_in_a_row, is_answered = n_in_a_row + 1, False
+    return n_in_a_row
 
 
 def _history_values(known: Sequence[Row], day: date) -> Row:

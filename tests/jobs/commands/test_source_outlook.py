@@ -21,6 +21,7 @@ ALWAYS_THERE = {
     "session_step",
     "seconds_since_session_start",
     "seconds_since_previous_event",
+    "n_decisions_since_engagement",
     "hour_of_day",
     "day_of_week",
     "n_past_sessions_days",

@@ -186,12 +186,26 @@ def _observation(session: Session, place: int, moment: datetime, shopper: _Shopp
         "n_session_purchases": kinds["purchase"],
         "seconds_since_session_start": (moment - before[0]["event_time"]) // timedelta(seconds=1) if before else 0,
         "seconds_since_previous_event": (moment - before[-1]["event_time"]) // timedelta(seconds=1) if before else -1,
+        **_answers(before, pipeline),
         "last_price_band": len(f"{prices[-1]:b}") if prices else -1,
         "hour_of_day": local.hour,
         "day_of_week": local.isoweekday(),
     } | _history(local.date(), shopper)
     features = pipeline.scenario.observation.features
     return {one.name: _latest(values[one.name], one.length, one.name) for one in features}
+
+
+def _answers(before: list[Row], pipeline: Pipeline) -> Row:
+    """Count decisions since an engagement, and the last ones that one followed before the next."""
+    n_since, n_in_a_row = 0, 0
+    for row in before:
+        if _is_decision(row, pipeline):
+            n_in_a_row = 0 if n_since else n_in_a_row
+            n_since += 1
+        if row["event_type"] in ENGAGEMENT_TYPES:
+            n_in_a_row += n_since > 0
+            n_since = 0
+    return {"n_decisions_since_engagement": n_since, "n_engaged_in_a_row": 0 if n_since else n_in_a_row}
 
 
 def _latest(value: Any, length: int | None, name: str) -> Any:

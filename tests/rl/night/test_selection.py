@@ -11,6 +11,7 @@ from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.night.gate_ahead import GateAhead
 from rl.night.selection import Selection, select_candidate
+from rl.night.single_decisions import NOTE, SingleDecisionGain
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
@@ -128,6 +129,29 @@ def test_where_nothing_can_be_judged_the_largest_cautious_gain_is_selected() -> 
     assert selection.best is good
     assert not good.is_supported
     assert number(good.cautious_gain) > 0 > number(near.cautious_gain)
+
+
+class _Told:
+    """Tells of single decisions what a test says."""
+
+    def __init__(self, **gains: float) -> None:
+        self.told = gains
+
+    def gains(self, policies: dict[str, StochasticPolicy]) -> dict[str, SingleDecisionGain]:
+        return {name: SingleDecisionGain(self.told[name.partition("-")[0]], 0.1) for name in policies}
+
+
+@pytest.mark.parametrize(("floor", "best"), [(1e9, "bad-1"), (50, "good-1")])
+def test_single_decisions_rank_only_where_no_policy_can_be_judged(floor: float, best: str) -> None:
+    """Within reach of the floors the estimator decides, whatever they tell; beyond, they do, with a note."""
+    selection = select(ahead=GateAhead(floor, floor), single_decisions=_Told(bad=0.5, good=0.2))
+    assert selection.best.policy.name == best
+    assert (selection.note == NOTE) == (best == "bad-1")
+
+
+def test_a_gain_of_single_decisions_is_less_its_error() -> None:
+    """One standard error is taken off."""
+    assert SingleDecisionGain(0.5, 0.2).cautious == pytest.approx(0.3)
 
 
 def test_a_gain_that_is_mostly_error_is_not_selected() -> None:

@@ -96,6 +96,17 @@ def sessions_of(events: list[Event]) -> list[list[Event]]:
     return sessions
 
 
+def answers(earlier: list[Event]) -> dict[str, int]:
+    """How many decisions no engagement followed yet, and how many last ones were each followed by one."""
+    marks = "".join("d" if one.type == "impression" else "e" if one.type in ENGAGEMENT_TYPES else "" for one in earlier)
+    since = marks[marks.rfind("e") + 1 :].count("d")
+    answered = [bool(rest) for rest in marks.split("d")[1:]]
+    return {
+        "n_decisions_since_engagement": since,
+        "n_engaged_in_a_row": [*answered[::-1], False].index(False),
+    }
+
+
 def in_session_features(decided: Event, earlier: list[Event]) -> dict[str, int | list[int]]:
     local = datetime.fromtimestamp(decided.time // 1_000_000, UTC).astimezone(BERLIN)
     shown = [event for event in reversed(earlier) if event.type == "impression"]
@@ -112,6 +123,7 @@ def in_session_features(decided: Event, earlier: list[Event]) -> dict[str, int |
         "n_session_purchases": counts["purchase"],
         "seconds_since_session_start": (decided.time - earlier[0].time) // 1_000_000 if earlier else 0,
         "seconds_since_previous_event": (decided.time - earlier[-1].time) // 1_000_000 if earlier else -1,
+        **answers(earlier),
         "last_price_band": len(f"{engaged[0].price_millionths:b}") if engaged else -1,
         "hour_of_day": local.hour,
         "day_of_week": local.isoweekday(),

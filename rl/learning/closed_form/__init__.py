@@ -1,0 +1,1 @@
+"""Learners that solve for their weights at once: no gradient, no d3rlpy."""

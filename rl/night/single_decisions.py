@@ -1,0 +1,106 @@
+"""What candidates gain by single decisions: what a log tells where weights over whole episodes tell nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from conf.specs.candidate import CLOSED_FORM_ALGORITHMS, Candidate
+from conf.specs.scenario import Scenario
+from rl.data.discount_function import DiscountFunction
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
+from rl.learning.closed_form.resemblance_regression import solve_resemblances
+from rl.learning.replay.replay_columns import columns_of
+from rl.ope.intervals.intervals import standard_error
+from rl.ope.intervals.sums import mean_sums
+from rl.ope.samples.evaluation_probabilities import checked_probabilities, row_batches
+from rl.policy import StochasticPolicy
+from rl.policy.resemblance_network import ResemblanceNetwork
+
+NOTE = (
+    "chosen by what single decisions bring, each followed by what the log would have done: over whole episodes no "
+    "candidate is weighted by enough shoppers to be told apart"
+)
+"""Why the spec's estimator did not decide."""
+
+_RIDGE = float(Candidate.model_fields["ridge"].default)
+
+
+@dataclass(frozen=True)
+class SingleDecisionGain:
+    """The mean over logged decisions of sum_a pi(a|s) Q(s, a) - Q(s, logged a), with Q of the log's own policy.
+
+    It is the first-order term of a policy's gain: exact for a policy that departs once an episode, and silent of what
+    departures do to each other, so it serves to rank candidates and is no value. Its bound holds for the given Q.
+
+    Source: Kakade and Langford (2002), Approximately Optimal Approximate Reinforcement Learning, equation 4.1.
+
+    Attributes:
+        gain: in the scenario's unit, a decision.
+        error: its standard error, clustered by unit.
+    """
+
+    gain: float
+    error: float
+
+    @property
+    def cautious(self) -> float:
+        """The gain less one standard error."""
+        return self.gain - self.error
+
+
+@dataclass(frozen=True)
+class SingleDecisions:
+    """Judge of single decisions, on validation episodes alone: no candidate has learned from them.
+
+    Attributes:
+        validation: episodes that Q is fitted on and whose decisions are judged.
+        discount: as the spec states it.
+    """
+
+    validation: LoggedEpisodes
+    discount: DiscountFunction
+
+    @classmethod
+    def of(cls, scenario: Scenario, validation: LoggedEpisodes) -> SingleDecisions | None:
+        """Return the judge; None where no candidate learns by resemblance, and so nothing fits Q over all actions."""
+        learns = any(one.algorithm in CLOSED_FORM_ALGORITHMS for one in scenario.candidates)
+        return cls(validation, DiscountFunction.of(scenario.discount)) if learns else None
+
+    def gains(self, policies: Mapping[str, StochasticPolicy]) -> dict[str, SingleDecisionGain]:
+        """Return each policy's gain, by name.
+
+        Raises:
+            TrainingError: no episode is followed to its end.
+        """
+        first = next(iter(policies.values()))
+        network = self._fitted(first)
+        logged = self._logged(network)
+        return {name: self._gain(policy, network, logged) for name, policy in policies.items()}
+
+    def _fitted(self, policy: StochasticPolicy) -> ResemblanceNetwork:
+        actions = policy.encoder.action_attributes(policy.vocabulary)
+        columns = columns_of(self.validation)
+        return solve_resemblances(
+            columns, discount=self.discount, encoder=policy.encoder, actions=actions, lookahead=1.0, ridge=_RIDGE
+        )[0]
+
+    def _logged(self, network: ResemblanceNetwork) -> FloatArray:
+        """Return the value of each logged decision, `(n,)`."""
+        values = np.empty(self.validation.n_transitions)
+        for rows in row_batches(len(values), network.n_outputs):
+            found = network.forward(self.validation.features[rows])
+            values[rows] = found[np.arange(len(found)), self.validation.action[rows]]
+        return values
+
+    def _gain(self, policy: StochasticPolicy, network: ResemblanceNetwork, logged: FloatArray) -> SingleDecisionGain:
+        episodes = self.validation
+        expected = np.empty(episodes.n_transitions)
+        for rows in row_batches(len(expected), network.n_outputs):
+            features, mask = episodes.features[rows], episodes.availability[episodes.mask_index[rows]]
+            expected[rows] = (checked_probabilities(policy, features, mask) * network.forward(features)).sum(axis=1)
+        units, unit = np.unique(np.repeat(episodes.unit, np.diff(episodes.offsets)), return_inverse=True)
+        sums = mean_sums(expected - logged, unit, units)
+        return SingleDecisionGain(sums.value(), standard_error(sums))
