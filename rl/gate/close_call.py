@@ -15,7 +15,8 @@ from itertools import combinations
 from rl.gate.rules import Check, Decision, GateEvidence, GateRules, GuardrailEvidence, Verdict, decision_of, rail_name
 
 _GAIN_MOVE = 0.5
-"""Standard deviation of the gain's lower bound over trainings, in standard errors of the gain."""
+"""Standard deviation of the gain's lower bound over trainings, in standard errors of the gain: more than on one-step
+nights, less than on three default shops (docs/evaluation.md, close calls); so with the moves below."""
 
 _UNITS_MOVE = 0.2
 """Standard deviation over trainings of the logarithm of effective units, and of those that differ."""
