@@ -15,16 +15,37 @@ from itertools import combinations
 from rl.gate.rules import Check, Decision, GateEvidence, GateRules, GuardrailEvidence, Verdict, decision_of, rail_name
 
 _GAIN_MOVE = 0.5
-"""Standard deviation of the gain's lower bound over trainings, in standard errors of the gain."""
+"""Standard deviation of the gain's lower bound over trainings, in standard errors of the gain: more than on one-step
+nights, less than on three default shops (docs/evaluation.md, close calls); so with the moves below."""
 
-_FLOOR_MOVE = 0.1
-"""Standard deviation of the logarithm of effective units over trainings."""
+_UNITS_MOVE = 0.2
+"""Standard deviation over trainings of the logarithm of effective units, and of those that differ."""
+
+_REWARDED_MOVE = 0.3
+"""Likewise of effectively rewarded units, of which there are fewer."""
 
 _STANDARD_ERRORS_IN_REACH = 1.96
 """Standard errors between a guardrail's estimate and its bound, at the usual level of .95."""
 
-CLOSE_MOVES = 2.0
+CLOSE_MOVES = 1.5
 """Moves from the limit below which a verdict is a close call."""
+
+
+@dataclass(frozen=True)
+class SeedSpread:
+    """How far tonight's own seeds of the selected algorithm are apart on validation episodes: standard deviations.
+
+    Each counts where it is more than seeds usually move; None where there is one seed, or a figure is unknown.
+
+    Attributes:
+        gain: in the reward's unit.
+        effective: of the logarithm of effective units.
+        rewarded: of the logarithm of effectively rewarded units.
+    """
+
+    gain: float | None = None
+    effective: float | None = None
+    rewarded: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,15 +68,18 @@ class Closeness:
         return self.moves < CLOSE_MOVES
 
 
-def closeness(evidence: GateEvidence, rules: GateRules, verdict: Verdict) -> Closeness | None:
+def closeness(
+    evidence: GateEvidence, rules: GateRules, verdict: Verdict, *, seeds: SeedSpread = SeedSpread()
+) -> Closeness | None:
     """Return the nearest other verdict; None where no training could change it.
 
     Args:
         evidence: of the night.
         rules: that the verdict was given by.
         verdict: on that evidence, by those rules.
+        seeds: how far tonight's own are apart.
     """
-    moves = moves_to_limits(evidence, rules)
+    moves = moves_to_limits(evidence, rules, seeds=seeds)
     found = list(_turns(verdict, moves))
     return min(found, key=lambda one: (one.moves, len(one.hinges_on)), default=None)
 
@@ -74,43 +98,46 @@ def _turned(checks: Sequence[Check], names: tuple[str, ...]) -> tuple[Check, ...
     return tuple(replace(one, is_passed=not one.is_passed) if one.name in names else one for one in checks)
 
 
-def moves_to_limits(evidence: GateEvidence, rules: GateRules) -> dict[str, float]:
+def moves_to_limits(evidence: GateEvidence, rules: GateRules, *, seeds: SeedSpread = SeedSpread()) -> dict[str, float]:
     """Return how far findings are from their limits, by check, in standard deviations over trainings; 0 or more.
 
     Findings that are no matter of the candidate, or unknown, are left out.
     """
+    of_gain = _gain_moves(evidence, seeds.gain)
+    units, rewarded = max(_UNITS_MOVE, seeds.effective or 0.0), max(_REWARDED_MOVE, seeds.rewarded or 0.0)
+    floor = rules.min_effective_sample_size
     found = {
-        "better_than_baseline": _gain_moves(evidence),
-        "effective_sample_size": _floor_moves(evidence.effective_sample_size, rules.min_effective_sample_size),
-        "effective_differing_units": _floor_moves(evidence.effective_differing, rules.min_effective_sample_size),
-        "effective_rewarded_units": _floor_moves(evidence.effective_rewarded, rules.min_effective_rewarded),
-        "survives_hidden_reasons": _hidden_moves(evidence, rules),
+        "better_than_baseline": of_gain,
+        "effective_sample_size": _floor_moves(evidence.effective_sample_size, floor, units),
+        "effective_differing_units": _floor_moves(evidence.effective_differing, floor, units),
+        "effective_rewarded_units": _floor_moves(evidence.effective_rewarded, rules.min_effective_rewarded, rewarded),
+        "survives_hidden_reasons": _hidden_moves(evidence, rules, of_gain),
         **{rail_name(rail): _rail_moves(rail) for rail in evidence.guardrails},
     }
     return {name: abs(moves) for name, moves in found.items() if moves is not None and not math.isnan(moves)}
 
 
-def _gain_moves(evidence: GateEvidence) -> float | None:
+def _gain_moves(evidence: GateEvidence, spread: float | None) -> float | None:
     found = evidence.difference
     if found is None or not found.standard_error > 0:
         return None
-    return found.lower / found.standard_error / _GAIN_MOVE
+    return found.lower / max(_GAIN_MOVE * found.standard_error, spread or 0.0)
 
 
-def _floor_moves(observed: float | None, floor: float) -> float | None:
+def _floor_moves(observed: float | None, floor: float, move: float) -> float | None:
     """Return None also where nothing is effectively there: a policy that decides as the log does, whatever the seed."""
     if observed is None or not observed > 0 or not floor > 0:
         return None
-    return math.log(observed / floor) / _FLOOR_MOVE
+    return math.log(observed / floor) / move
 
 
-def _hidden_moves(evidence: GateEvidence, rules: GateRules) -> float | None:
+def _hidden_moves(evidence: GateEvidence, rules: GateRules, moves: float | None) -> float | None:
     """Return how far the bound under the reasons that it must survive is from 0, on a line through both known points.
 
     Without hidden reasons the bound is the gain's; under those that it just survives it is 0, and in between about
     linear in the logarithm of their strength.
     """
-    moves, survived = _gain_moves(evidence), evidence.survived
+    survived = evidence.survived
     if (
         not evidence.propensities.is_estimated
         or moves is None

@@ -142,7 +142,7 @@ def evaluate_night(
         loggers=night_loggers(evidence, whole, contenders[0]),
         unknown_actions=unknown_actions(known.episodes),
         headlines=found,
-        closeness=closeness(evidence, rules, verdict),
+        closeness=closeness(evidence, rules, verdict, seeds=selection.seeds),
     )
 
 

@@ -5,13 +5,16 @@ Test episodes are never looked at here: choosing and reporting on the same episo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import structlog
 
 from rl.data.logged_episodes import LoggedEpisodes, Policy
 from rl.errors import EvaluationError
+from rl.gate.close_call import SeedSpread
 from rl.night.gate_ahead import GateAhead
 from rl.night.single_decisions import NOTE, SingleDecisionGain, SingleDecisions
 from rl.ope.estimators.registry import ESTIMATORS
@@ -38,6 +41,7 @@ class Choice:
         certainty: gain over the behavior policy in units of its standard error, paired; None where unknown.
         cautious_gain: that gain less one standard error; None where unknown.
         is_supported: the floors are met.
+        gain: over the behavior policy, in the reward's unit; None where unknown.
         gain_to_ship: what the gate is to be expected to let through of it (`GateAhead`); None where the log has no
             chance of judging it, or nothing is known of its gain.
         single_decisions: its gain decision by decision; None where the log may judge a candidate over whole episodes,
@@ -51,6 +55,12 @@ class Choice:
     is_supported: bool
     gain_to_ship: float | None = None
     single_decisions: SingleDecisionGain | None = None
+    gain: float | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """The candidate's name without its seed."""
+        return self.policy.name.rpartition("-")[0]
 
     @property
     def rank(self) -> tuple[bool, bool, float, float]:
@@ -89,6 +99,26 @@ class Selection:
     reports: tuple[PolicyValueReport, ...]
     estimator: str
     note: str = ""
+
+    @property
+    def seeds(self) -> SeedSpread:
+        """How far the seeds of the selected algorithm are apart, chance of the episodes included."""
+        own = [one for one in self.by_candidate if one.algorithm == self.best.algorithm]
+        return SeedSpread(
+            gain=_spread([one.gain for one in own]),
+            effective=_spread([_logarithm(one.report.effective_sample_size) for one in own]),
+            rewarded=_spread([_logarithm(one.report.n_effective_rewarded) for one in own]),
+        )
+
+
+def _spread(found: Sequence[float | None]) -> float | None:
+    """Return the standard deviation of what is known; None of fewer than two."""
+    known = [one for one in found if one is not None]
+    return float(np.std(known, ddof=1)) if len(known) > 1 else None
+
+
+def _logarithm(units: float | None) -> float | None:
+    return math.log(units) if units is not None and units > 0 else None
 
 
 def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from, by and on
@@ -198,6 +228,7 @@ def judged_choice(
         is_supported=min(report.effective_sample_size or 0.0, differing or 0.0) >= ahead.effective_sample_size
         and (report.n_effective_rewarded or 0.0) >= ahead.effective_rewarded,
         gain_to_ship=chance * ahead.gain_to_ship(gain, error) if ahead.is_within_reach(chance) else None,
+        gain=gain,
     )
 
 

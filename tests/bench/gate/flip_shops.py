@@ -24,14 +24,11 @@ from scipy.stats import binomtest
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
 from conf.settings import Settings
-from conf.specs.judging import Gate
 from conf.specs.scenario import load_pipeline
 from rl.commands import prepare, simulate_shop
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.discount_function import DiscountFunction
 from rl.gate.alpha_spending import NightLevel, night_level
-from rl.gate.close_call import moves_to_limits
-from rl.gate.evidence import gate_rules
 from rl.learning.candidates import SeededCandidate, seeded_candidates
 from rl.learning.policy_making import make_policy
 from rl.learning.replay.replay_columns import columns_of
@@ -198,6 +195,7 @@ class JudgedShop:
         )
         return {
             "name": choice.policy.name,
+            "seeds": asdict(selection.seeds),
             "temperature": choice.policy.temperature,
             "certainty": choice.certainty,
             "cautious_gain": choice.cautious_gain,
@@ -209,7 +207,6 @@ class JudgedShop:
 def _judgment(night: NightEvaluation) -> dict[str, Any]:
     """Return the verdict with all that it hangs on."""
     evidence, found, near = night.evidence, night.evidence.difference, night.closeness
-    rules = gate_rules(night_gate(), alpha=night.level.level)
     return {
         "decision": night.verdict.decision.value,
         "failed": [one.name for one in night.verdict.checks if not one.is_passed],
@@ -218,14 +215,8 @@ def _judgment(night: NightEvaluation) -> dict[str, Any]:
         "effective_rewarded": evidence.effective_rewarded,
         "effective_differing": evidence.effective_differing,
         "guardrails": {one.metric: [one.relative_increase, one.bound] for one in evidence.guardrails},
-        "moves_to_limits": moves_to_limits(evidence, rules),
         "closeness": None if near is None else {**asdict(near), "is_close": near.is_close},
     }
-
-
-def night_gate() -> Gate:
-    """Return what the scenario's gate asks."""
-    return load_pipeline(SCENARIO, SOURCE).scenario.gate
 
 
 def shop_line(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

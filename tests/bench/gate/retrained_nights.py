@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from conf.specs.judging import Gate
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.gate.close_call import closeness
+from rl.gate.close_call import SeedSpread, closeness
 from rl.gate.evidence import gate_rules
 from rl.gate.rules import Decision
 from tests.bench.gate.fast_nights import Visits, fitted_q, judged_splits
@@ -66,20 +66,29 @@ def retrained(n: int, seed: int, *, gate: Gate, alpha: float, n_trainings: int =
         _chosen(train, validation, np.random.default_rng([seed, number]), gate=gate, alpha=alpha)
         for number in range(n_trainings)
     ]
-    return tuple(_judged(one, (train, validation), test, gate=gate, alpha=alpha, seed=seed) for one in chosen)
+    before = (train, validation)
+    return tuple(_judged(*one, before, test, gate=gate, alpha=alpha, seed=seed) for one in chosen)
 
 
 def _chosen(
     train: LoggedEpisodes, validation: LoggedEpisodes, rng: np.random.Generator, *, gate: Gate, alpha: float
-) -> TablePolicy:
+) -> tuple[TablePolicy, SeedSpread]:
+    """Return the chosen policy, and how far resamples are apart on validation visits."""
     rows, held_out = Visits.of(train), Visits.of(validation)
-    policies = [one for _ in range(N_RESAMPLES) for one in learned(rows, rng, TEMPERATURES)]
     q, ahead = fitted_q(rows), ahead_of(gate, alpha)
-    return max(policies, key=lambda one: rank(seen_on(one, held_out, q), ahead))
+    by_resample = []
+    for _ in range(N_RESAMPLES):
+        tried = [(seen_on(one, held_out, q), one) for one in learned(rows, rng, TEMPERATURES)]
+        by_resample.append(max(tried, key=lambda one: rank(one[0], ahead)))
+    _, best = max(by_resample, key=lambda one: rank(one[0], ahead))
+    found = np.array([[seen.gain, seen.sizes.effective, seen.sizes.rewarded] for seen, _ in by_resample])
+    found[:, 1:] = np.log(found[:, 1:])
+    return best, SeedSpread(*np.std(found, axis=0, ddof=1).tolist())
 
 
 def _judged(
     policy: TablePolicy,
+    seeds: SeedSpread,
     before: Sequence[LoggedEpisodes],
     test: LoggedEpisodes,
     *,
@@ -88,14 +97,16 @@ def _judged(
     seed: int,
 ) -> Training:
     evidence, verdict = judged_splits(policy, before, test, gate=gate, alpha=alpha, seed=seed)
-    near, gain = closeness(evidence, gate_rules(gate, alpha=alpha), verdict), evidence.difference
+    near = closeness(evidence, gate_rules(gate, alpha=alpha), verdict, seeds=seeds)
+    gain = evidence.difference
     units = (evidence.effective_sample_size, evidence.effective_differing, evidence.effective_rewarded)
+    error = 0.0 if gain is None else gain.standard_error
     effective, differing, rewarded = (float(np.log(max(one or 0.0, 1e-9))) for one in units)
     return Training(
         decision=verdict.decision,
         is_close=near is not None and near.is_close,
         moves=float("inf") if near is None else near.moves,
-        sureness=0.0 if gain is None or not gain.standard_error > 0 else gain.lower / gain.standard_error,
+        sureness=gain.lower / error if gain is not None and error > 0 else 0.0,
         sizes=(effective, differing, rewarded),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rl.gate.close_call import CLOSE_MOVES, Closeness, closeness
+from rl.gate.close_call import CLOSE_MOVES, Closeness, SeedSpread, closeness, moves_to_limits
 from rl.gate.rules import Decision, GateRules, judge
 from rl.ope.propensities.trust import ESTIMATED
 from tests.rl.gate.test_rules import evidence, interval, refunds
@@ -41,10 +41,10 @@ def test_a_bound_far_from_nothing_is_not_close(lower: float) -> None:
 
 def test_the_bound_counts_in_standard_errors() -> None:
     """The same bound of a gain that is known better is farther from its limit."""
-    near, far = (nearest(difference=replace(interval(1.0, 0.1), standard_error=error)) for error in (0.4, 0.04))
+    near, far = (nearest(difference=replace(interval(1.0, 0.1), standard_error=error)) for error in (0.4, 0.1))
     assert near is not None
     assert far is not None
-    assert far.moves == pytest.approx(10 * near.moves)
+    assert far.moves == pytest.approx(4 * near.moves)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,24 @@ def test_hidden_reasons_barely_survived_are_close() -> None:
 
 def test_logged_propensities_leave_no_hidden_reasons_to_turn() -> None:
     """However little the gain would survive."""
-    found = nearest(difference=interval(2.0, 1.0), survived=1.21)
-    assert found is not None
-    assert "survives_hidden_reasons" not in found.hinges_on
+    assert "survives_hidden_reasons" not in moves_to_limits(evidence(survived=1.21), RULES)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "wide"),
+    [
+        ({"difference": interval(1.0, 0.2)}, SeedSpread(gain=0.5)),
+        ({"effective_rewarded": 40.0}, SeedSpread(rewarded=0.6)),
+        ({"effective_sample_size": 100.0}, SeedSpread(effective=0.4)),
+    ],
+)
+def test_seeds_that_differ_much_make_more_verdicts_close(overrides: dict[str, Any], wide: SeedSpread) -> None:
+    """Tonight's own count where they differ by more than seeds usually do: by less, they may by luck."""
+    found = evidence(**{"difference": interval(9.0, 8.0), "guardrails": (), **overrides})
+    verdict = judge(found, RULES)
+    narrow = SeedSpread(gain=0.001, effective=0.001, rewarded=0.001)
+    usual, far, near = (closeness(found, RULES, verdict, seeds=one) for one in (SeedSpread(), wide, narrow))
+    assert usual is not None
+    assert far is not None
+    assert (usual.is_close, far.is_close) == (False, True)
+    assert near == usual

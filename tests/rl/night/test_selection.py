@@ -9,6 +9,7 @@ from conf.observation_features import id_hash
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
+from rl.gate.close_call import SeedSpread
 from rl.night.gate_ahead import GateAhead
 from rl.night.selection import Selection, select_candidate
 from rl.night.single_decisions import NOTE, SingleDecisionGain
@@ -194,3 +195,24 @@ def test_nothing_to_choose_from_is_an_error() -> None:
     """Without temperatures (or candidates) there is no choice."""
     with pytest.raises(EvaluationError, match="train one first"):
         select(temperatures=())
+
+
+def test_seeds_of_the_selected_algorithm_tell_how_far_a_seed_moves_the_gain() -> None:
+    """Other algorithms' gains are no matter of a seed; of one seed nothing is known."""
+    sharp, blunt, bad = (
+        policy("good-1", [0.0, 2.0, 0.0]),
+        policy("good-2", [0.0, 1.0, 0.0]),
+        policy("bad-1", [2.0, 0, 0]),
+    )
+    found = select({"good-1": sharp, "good-2": blunt, "bad-1": bad}, temperatures=(1.0,))
+    gains = [number(one.gain) for one in found.by_candidate[:2]]
+    assert number(found.seeds.gain) == pytest.approx(abs(gains[0] - gains[1]) / np.sqrt(2))
+    units = [number(one.report.effective_sample_size) for one in found.by_candidate[:2]]
+    assert number(found.seeds.effective) == pytest.approx(abs(np.log(units[0] / units[1])) / np.sqrt(2))
+    assert select({"good-1": sharp, "bad-1": bad}, temperatures=(1.0,)).seeds == SeedSpread()
+
+
+def test_the_direct_method_tells_no_spread_of_seeds() -> None:
+    """It has no gain in pairs, whose standard error would be known."""
+    two = {"good-1": policy("good-1", [0.0, 2.0, 0.0]), "good-2": policy("good-2", [0.0, 1.0, 0.0])}
+    assert select(two, estimator="dm").seeds.gain is None
