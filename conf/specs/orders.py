@@ -14,8 +14,20 @@ from conf.specs.strict_yaml import StrictModel
 if TYPE_CHECKING:  # a scenario is checked as it is loaded
     from conf.specs.scenario import Scenario
 
-OrderMethod = Literal["base_stock", "capped_base_stock", "reorder_point", "newsvendor", "projected_level", "hindsight"]
-LEARNERS: frozenset[OrderMethod] = frozenset({"hindsight"})
+OrderMethod = Literal[
+    "base_stock",
+    "capped_base_stock",
+    "reorder_point",
+    "newsvendor",
+    "projected_level",
+    "hindsight",
+    "discrete_cql",
+    "discrete_iql",
+    "double_dqn",
+]
+VALUE_LEARNERS: frozenset[OrderMethod] = frozenset({"discrete_cql", "discrete_iql", "double_dqn"})
+"""Methods of offline RL: they learn what levels are worth from rows of logged decisions."""
+LEARNERS: frozenset[OrderMethod] = VALUE_LEARNERS | {"hindsight"}
 """Methods that learn more than a few numbers: they have to beat the others to be worth their trouble."""
 
 _OF_DECISIONS = ("candidates", "policy", "exploration")
@@ -28,14 +40,15 @@ NEEDED_FLOWS = ("opening", "ordered", "received", "sold", "closing")
 """Metrics of stock that a replay is made of."""
 
 
-class OrderCandidate(StrictModel):
+class OrderCandidate(GrownModel):
     """A way to order, fitted once per seed."""
 
     algorithm: OrderMethod = Field(
         description="Names the way to order: up to a level that follows the forecast (`base_stock`, with a limit on "
         "one order `capped_base_stock`, from a reorder point on `reorder_point`, by the formula alone `newsvendor`), "
-        "up to what is expected to be left on arrival (`projected_level`), or up to what a network says that was led "
-        "through logged demand (`hindsight`).",
+        "up to what is expected to be left on arrival (`projected_level`), up to what a network says that was led "
+        "through logged demand (`hindsight`), or up to the level that offline RL values most (`double_dqn`, "
+        "`discrete_cql`, `discrete_iql`).",
         examples=["reorder_point"],
     )
     seeds: tuple[int, ...] = Field(
@@ -48,15 +61,26 @@ class OrderCandidate(StrictModel):
     n_updates: int | None = Field(
         default=None,
         ge=1,
-        description="Sets how many gradient updates the training of a network does, 600 where it is left out; formulas "
-        "have none.",
+        description="Sets how many gradient updates the training of a network does, 600 where it is left out and 5,000 "
+        "of offline RL; formulas have none.",
         examples=[600],
     )
+    rows: Literal["relabelled", "as_logged"] = Field(
+        default="relabelled",
+        description="Says what offline RL learns from: every logged day with levels drawn anew, whose outcome the "
+        "declared demand tells (`relabelled`), or the orders as they were placed (`as_logged`). Other methods have no "
+        "such rows.",
+        examples=["as_logged"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"rows"})
 
     @model_validator(mode="after")
     def _updates_of_networks(self) -> Self:
         if self.n_updates is not None and self.algorithm not in LEARNERS:
             raise ValueError(f"{self.algorithm} is a formula without updates; leave out n_updates")
+        if self.rows != "relabelled" and self.algorithm not in VALUE_LEARNERS:
+            raise ValueError(f"{self.algorithm} learns from no rows of decisions; leave out rows")
         return self
 
 

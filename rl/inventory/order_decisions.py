@@ -107,7 +107,7 @@ def as_logged(log: OrderLog, rules: StockRules, head: OrderHead) -> LoggedEpisod
     position = log.pipeline.sum(axis=1)
     timeout = np.zeros(log.n_periods, dtype=bool)
     timeout[-1] = True
-    return _episodes(
+    return decision_rows(
         head.features(log.pipeline),
         head.features(log.following_pipelines()),
         head.actions(log.order, position),
@@ -160,7 +160,7 @@ def relabelled(
         rewards = np.tile(_rewards(log, rules), n_copies)
     else:
         rewards = _centered(np.concatenate([_earned_on_arrival(log, rules, units, demand) for units in orders]))
-    return _episodes(
+    return decision_rows(
         np.tile(head.features(log.pipeline)[:n], (n_copies, 1)),
         np.concatenate(following),
         actions[:, :n].reshape(-1),
@@ -190,7 +190,7 @@ def _centered(earned: FloatArray) -> FloatArray:
     return np.asarray(earned - earned.mean(), dtype=np.float64)
 
 
-def _episodes(
+def decision_rows(
     features: FeatureArray,
     next_features: FeatureArray,
     action: IntArray,
@@ -198,6 +198,16 @@ def _episodes(
     timeout: BoolArray,
     n_actions: int,
 ) -> LoggedEpisodes:
+    """Return decisions as episodes, each cut by time where `timeout` says so; every action is open to all.
+
+    Args:
+        features: seen at each decision, `(n, n_features)`.
+        next_features: seen at the next one.
+        action: `(n,)`.
+        reward: money, `(n,)`.
+        timeout: the last decision of each episode, `(n,)`.
+        n_actions: that there are.
+    """
     n, ends = len(action), np.flatnonzero(timeout) + 1
     zeros = np.zeros(n, dtype=np.int64)
     return LoggedEpisodes(

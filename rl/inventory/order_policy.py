@@ -33,6 +33,8 @@ ORDER_POLICY_FILE = "order_policy.json"
 ORDER_WEIGHTS_FILE = "order_weights.safetensors"
 NO_LIMIT = 2**40
 """Units that stand for no limit: more than any shelf holds, and small enough to add to."""
+OFFSETS: tuple[float, ...] = tuple((np.arange(-12, 13) * 0.25).tolist())
+"""Levels that learners of values choose among: beside each product's quantile, in standard deviations."""
 _LEAST_SCALE = 0.05
 _LEAST_RATIO = 1e-4
 _FORM = 1
@@ -82,7 +84,7 @@ class OrderPolicy:
         shared_limit: on all products' stock together that it was fitted under, in units of room; None for none. What
             holds in a replay or a list is the limit that the scenario has then.
         room_price: usual price of a unit of room for a day, in money; it counts under a shared limit alone.
-        network: of learners, to the level in usual days' demand; None for formulas.
+        network: of learners, to the level in usual days' demand, or to the value of each of OFFSETS; None for formulas.
     """
 
     name: str
@@ -270,17 +272,36 @@ def _projected_level(orders: ProductOrders, states: StockStates, forecasts: Floa
 
 
 def _network(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
-    network = orders.policy.network
-    if network is None:
-        raise PolicyError(f"{orders.policy.name} orders by a network and has none; train it again")
-    scale = np.maximum(forecasts.mean(axis=1, keepdims=True), _LEAST_SCALE)
     usual = orders.at(0.0).quantiles()
-    inputs = network_inputs(states.pipeline / scale, forecasts / scale, scale, usual[:, None])
-    target = network.forward(inputs.astype(np.float32))[:, 0].astype(np.float64) * scale[:, 0]
+    told, scale = _asked(orders.policy, states, forecasts, usual)
+    target = told[:, 0] * scale
     spread = np.sqrt((orders.policy.variance[0] * forecasts + orders.policy.variance[1] * forecasts**2).sum(axis=1))
     # It was trained where room is free: a price moves it as far as the rule whose safety the price lowers.
     moved = np.maximum(target, 0.0) + (orders.policy.safety + orders.quantiles() - usual) * spread
     return np.asarray(moved + orders.policy.batch * orders.batches(forecasts))
+
+
+def _valued(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
+    values, _ = _asked(orders.policy, states, forecasts, orders.at(0.0).quantiles())
+    if values.shape[1] != len(OFFSETS):
+        raise PolicyError(
+            f"{orders.policy.name} values {values.shape[1]} levels, expected {len(OFFSETS)}; train it again"
+        )
+    chosen = np.array(OFFSETS)[np.argmax(values, axis=1)]
+    rule = ForecastBaseStock(0.0, orders.policy.costs.lead_time, orders.policy.variance)
+    level = rule.levels(forecasts, orders.quantiles() + chosen + orders.policy.safety)
+    return level + orders.policy.batch * orders.batches(forecasts)
+
+
+def _asked(
+    policy: OrderPolicy, states: StockStates, forecasts: FloatArray, quantile: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return what the network says of each product, and a usual day's demand, `(n_products,)`."""
+    if policy.network is None:
+        raise PolicyError(f"{policy.name} orders by a network and has none; train it again")
+    scale = np.maximum(forecasts.mean(axis=1, keepdims=True), _LEAST_SCALE)
+    inputs = network_inputs(states.pipeline / scale, forecasts / scale, scale, quantile[:, None])
+    return policy.network.forward(inputs.astype(np.float32)).astype(np.float64), scale[:, 0]
 
 
 def network_inputs(pipeline: FloatArray, forecasts: FloatArray, scale: FloatArray, quantile: FloatArray) -> FloatArray:
@@ -302,6 +323,9 @@ LEVELS: Mapping[str, Levels] = {
     "reorder_point": _reorder_point,
     "projected_level": _projected_level,
     "hindsight": _network,
+    "discrete_cql": _valued,
+    "discrete_iql": _valued,
+    "double_dqn": _valued,
 }
 """How each method says up to what to order. A new one is a function and an entry here."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 
-from conf.specs.orders import LEARNERS, OrderCandidate
+from conf.specs.orders import LEARNERS, VALUE_LEARNERS, OrderCandidate
 from rl.data.logged_episodes import IntArray
 from rl.errors import TrainingError
 from rl.inventory.order_policy import OrderPolicy
@@ -16,6 +16,8 @@ from rl.inventory.shared_room import best_price
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_learner import LearnerSettings, learn_levels
 from rl.orders.order_replay import MILLIONTHS, OrderSpan, Replayed
+from rl.orders.order_values import ValueSettings, learn_values
+from rl.policy.network import DenseNetwork
 
 N_DRAWS = 2
 """Draws of the demand of days that ran out that numbers are tuned on."""
@@ -36,8 +38,12 @@ NUMBERS: Mapping[str, Mapping[str, Sequence[float]]] = {
     "reorder_point": {"safety": _SAFETIES, "batch": _BATCHES},
     "projected_level": {"safety": _SAFETIES},
     "hindsight": {"safety": _MOVES, "batch": _BATCHES},
+    # Their rewards know what an order costs, and their actions are the safety itself.
+    "discrete_cql": {},
+    "discrete_iql": {},
+    "double_dqn": {},
 }
-"""Which numbers of each method are tuned, and what is tried; none are the formula's own."""
+"""Which numbers of each method are tuned, and what is tried; none are the formula's own, or the learner's."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,9 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
     if candidate.algorithm not in LEARNERS:
         tuned, earned = tuned_numbers(policy, span, demands, NUMBERS[candidate.algorithm])
         return FittedOrders(priced(tuned, validation, later), earned)
-    settings = LearnerSettings(n_updates=candidate.n_updates or LearnerSettings.n_updates, n_threads=n_threads)
     kept: list[tuple[float, FittedOrders]] = []
     curve = []
-    for update, network in learn_levels(policy, basis, span, settings=settings, seed=seed):
+    for update, network in _networks(policy, basis, span, candidate, seed=seed, n_threads=n_threads):
         tuned, earned = tuned_numbers(replace(policy, network=network), span, demands, NUMBERS[candidate.algorithm])
         tuned = priced(tuned, validation, later)
         seen = earned_a_week([validation.led(tuned, demand) for demand in later], validation)
@@ -101,7 +106,19 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
         curve.append((update, seen))
         kept.append((seen, FittedOrders(tuned, earned, n_updates=update)))
     best = max(kept, key=lambda one: one[0])[1]
-    return replace(best, n_updates=settings.n_updates, curve=tuple(curve))
+    return replace(best, n_updates=curve[-1][0], curve=tuple(curve))
+
+
+def _networks(
+    policy: OrderPolicy, basis: OrderBasis, span: OrderSpan, candidate: OrderCandidate, *, seed: int, n_threads: int
+) -> Iterator[tuple[int, DenseNetwork]]:
+    """Yield a learner's networks on the way, after so many updates each, the last at its end."""
+    if candidate.algorithm in VALUE_LEARNERS:
+        values = ValueSettings(n_updates=candidate.n_updates or ValueSettings.n_updates, n_threads=n_threads)
+        yield from learn_values(policy, basis, span, candidate, settings=values, seed=seed)
+    else:
+        levels = LearnerSettings(n_updates=candidate.n_updates or LearnerSettings.n_updates, n_threads=n_threads)
+        yield from learn_levels(policy, basis, span, settings=levels, seed=seed)
 
 
 def tuned_numbers(

@@ -154,7 +154,7 @@ class OrderSpan:
         self._features = np.concatenate(
             [self.stretches.taken(self.forecasts), logged[:, :, None].astype(np.float64)], axis=2
         )
-        self._margin = np.take_along_axis(money.margin, history.promoted[:, days, 0].astype(np.int64), axis=1)
+        self.margin = np.take_along_axis(money.margin, history.promoted[:, days, 0].astype(np.int64), axis=1)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -250,7 +250,7 @@ class OrderSpan:
         holding = money.holding * left
         paid = money.order_line * (order > 0) + money.order_unit * order
         return Replayed(
-            earned=self._margin * sales - holding - paid,
+            earned=self.margin * sales - holding - paid,
             flows={
                 "opening": stock,
                 "ordered": order,
@@ -260,7 +260,7 @@ class OrderSpan:
             },
             lost=lost,
             holding=holding,
-            missed=self._margin * lost,
+            missed=self.margin * lost,
             position=position,
         )
 

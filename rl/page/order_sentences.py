@@ -15,6 +15,9 @@ METHODS = {
     "newsvendor": "up to the formula's level (newsvendor)",
     "projected_level": "up to what is expected to be left on arrival",
     "hindsight": "up to a level that a network learned from logged demand",
+    "discrete_cql": "up to the level that offline RL (conservative Q-learning) values most",
+    "discrete_iql": "up to the level that offline RL (implicit Q-learning) values most",
+    "double_dqn": "up to the level that offline RL (double Q-learning) values most",
 }
 ROLES = {
     "today": "today's rule",
@@ -114,18 +117,18 @@ def learning_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     if not chosen.is_learner:
         told = "" if lead is None else f": {_difference(lead, unit)} on the validation days"
         return (
-            f"Learning doesn't earn its place here. The best network ({orders.learner}) isn't ahead of the best "
+            f"Learning doesn't earn its place here. The best learner ({orders.learner}) isn't ahead of the best "
             f"formula ({orders.formula}) by more than chance{told}. The formula is used, which is easier to check."
         )
     against = orders.against_formula
     if against is not None and against.lower > 0:
         return (
-            f"The network {chosen.name} is better than the best formula ({orders.formula}): "
+            f"The learner {chosen.name} is better than the best formula ({orders.formula}): "
             f"{_difference(against, unit)} on the tested days."
         )
     told = "" if against is None else f": {_difference(against, unit)} on the tested days"
     return (
-        f"The network {chosen.name} was ahead on the validation days, but is not shown to be better than the best "
+        f"The learner {chosen.name} was ahead on the validation days, but is not shown to be better than the best "
         f"formula ({orders.formula}){told}. Learning hasn't earned its place yet: the formula would do as well."
     )
 

@@ -103,6 +103,8 @@ COMPANY: dict[str, dict[str, Any]] = {
     "orders.shared_limit.of": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},
     "orders.shared_limit.at_most": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},
     **{f"orders.candidates[].{name}": REPLAYED for name in ("algorithm", "seeds")},
+    "orders.candidates[].rows": REPLAYED
+    | {"orders": {"candidates": [{"algorithm": "double_dqn"}, {"algorithm": "base_stock"}]}},
     "orders.candidates[].n_updates": REPLAYED
     | {"orders": {"candidates": [{"algorithm": "hindsight"}, {"algorithm": "base_stock"}]}},
     "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},

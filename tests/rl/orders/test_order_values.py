@@ -1,0 +1,146 @@
+"""Offline RL on orders in a night: rows that say what happened, or would have, and policies that are judged alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from conf.specs.orders import VALUE_LEARNERS, OrderCandidate, OrderMethod
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.errors import PolicyError, TrainingError
+from rl.inventory.order_policy import OFFSETS, OrderPolicy, load_order_policy
+from rl.inventory.policies.forecast_levels import ForecastBaseStock
+from rl.orders.order_basis import OrderBasis
+from rl.orders.order_fitting import earned_a_week, fit_orders
+from rl.orders.order_values import ValueSettings, learn_values, value_rows
+from rl.policy.network import DenseNetwork
+from tests.rl.orders.order_datasets import a_night, dataset_of
+from tests.rl.orders.test_tomorrow import a_policy
+
+SEED = 4
+
+
+def rows_of(kind: str, n_copies: int = 1) -> tuple[OrderPolicy, OrderBasis, LoggedEpisodes, np.ndarray, np.ndarray]:
+    """A policy, the basis, rows, and the product and day of each row of the first copy."""
+    _, basis = a_night()
+    policy, span = a_policy(), basis.tuned_on
+    candidate = OrderCandidate.model_validate({"algorithm": "double_dqn", "rows": kind})
+    found = value_rows(policy, basis, span, candidate, n_copies=n_copies, seed=SEED)
+    length = policy.costs.lead_time + 1
+    whole = [
+        (product, day)
+        for product in range(span.shape[0])
+        for day in range(span.shape[1] - length + 1)
+        if span.is_known[product, day : day + length].all()
+    ]
+    products, days = np.array(whole).T
+    return policy, basis, found, products, days
+
+
+def test_relabelled_rows_are_what_stock_and_demand_would_have_done() -> None:
+    """Order, next stock and the reward of the day of arrival, reckoned anew one row at a time."""
+    policy, basis, found, products, days = rows_of("relabelled", n_copies=2)
+    span, lead = basis.tuned_on, policy.costs.lead_time
+    history, money, demand = span.history, span.money, basis.demand(span, SEED)
+    assert found.n_transitions == 2 * len(products)
+    rule = ForecastBaseStock(0.0, lead, policy.variance)
+    rewards = []
+    for row in range(len(products)):
+        product, day = int(products[row]), int(days[row])
+        bound = policy.of((history.products[product],), history.pack_size[[product]])
+        forecasts = span.forecasts[[product], day]
+        level = rule.levels(forecasts, bound.quantiles() + OFFSETS[int(found.action[row])])[0]
+        shelf = history.pipeline[product, span.days][day].tolist()
+        wish = np.array([max(int(np.floor(level - sum(shelf) + 0.5)), 0)])
+        order = int(bound.limits.nearest(wish, np.array([sum(shelf)]))[0])
+        stock, queue = shelf[0], [*shelf[1:], order]
+        following = None
+        for ahead in range(lead):
+            stock = max(stock - int(demand[product, day + ahead]), 0) + queue.pop(0)
+            following = following or [stock, *queue]
+        sold = min(stock, int(demand[product, day + lead]))
+        promoted = int(history.promoted[product, span.days][day + lead, 0])
+        earned = int(money.margin[product, promoted]) * sold - 20_000 * (stock - sold) - 500_000 * (order > 0)
+        usual = span.forecasts[product, :, 0].mean() * policy.costs.margin[history.products[product]]
+        rewards.append(earned / 1e6 / usual)
+        scale = span.forecasts[product, day + 1].mean()
+        np.testing.assert_allclose(found.next_features[row, :lead], np.array(following) / scale, rtol=1e-5)
+    differences = np.array(rewards) - found.reward[: len(rewards)]
+    np.testing.assert_allclose(differences, differences[0], atol=1e-9)
+
+
+def test_logged_rows_hold_the_orders_as_they_were() -> None:
+    """The nearest level to what was ordered up to, and the next morning's own stock."""
+    policy, basis, found, products, days = rows_of("as_logged")
+    span, lead = basis.tuned_on, policy.costs.lead_time
+    history = span.history
+    shelf = history.pipeline[:, span.days]
+    scale = span.forecasts[products, days + 1].mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.next_features[:, :lead], shelf[products, days + 1] / scale, rtol=1e-5)
+    up_to = shelf[products, days].sum(axis=1) + history.units["ordered"][:, span.days][products, days]
+    assert np.corrcoef(up_to, found.action)[0, 1] > 0 and len(set(found.action.tolist())) > 8
+
+
+@pytest.mark.parametrize("algorithm", sorted(VALUE_LEARNERS))
+def test_a_learner_of_values_is_stored_and_led_like_any_other(algorithm: OrderMethod, tmp_path: object) -> None:
+    """The same seed gives the same network, and what is loaded orders the same."""
+    _, basis = a_night()
+    settings = ValueSettings(n_updates=20, n_checkpoints=2, hidden_units=(16,))
+    candidate = OrderCandidate(algorithm=algorithm)
+    runs = [
+        list(learn_values(a_policy(), basis, basis.tuned_on, candidate, settings=settings, seed=1)) for _ in range(2)
+    ]
+    assert [update for update, _ in runs[0]] == [10, 20]
+    policy, again = (a_policy(method=algorithm, network=run[-1][1]) for run in runs)
+    assert policy.version == again.version
+    policy.save(tmp_path)  # type: ignore[arg-type]  # a folder
+    stored = load_order_policy(tmp_path)  # type: ignore[arg-type]  # as above
+    span = basis.span(slice(100, 110))
+    demand = basis.demand(span, 1)
+    np.testing.assert_array_equal(span.led(stored, demand).earned, span.led(policy, demand).earned)
+
+
+def test_the_checkpoint_that_earns_most_on_validation_days_is_kept() -> None:
+    """Its curve holds what each earned; nothing beside the levels is tuned."""
+    _, basis = a_night()
+    candidate = OrderCandidate(algorithm="double_dqn", n_updates=40)
+    found = fit_orders(basis, candidate, name="double_dqn-1", seed=1, n_threads=1)
+    assert [update for update, _ in found.curve] == [8, 16, 24, 32, 40] and found.n_updates == 40
+    span = basis.span(basis.dataset.splits["validation"])
+    demands = [basis.demand(span, 2 + draw) for draw in range(2)]
+    seen = earned_a_week([span.led(found.policy, demand) for demand in demands], span)
+    assert seen == max(earned for _, earned in found.curve)
+    assert (found.policy.safety, found.policy.batch) == (0.0, 0.0)
+
+
+def test_relabelled_rows_teach_more_than_no_training() -> None:
+    """Four hundred updates earn more on the validation days than the first five."""
+    _, basis = a_night()
+    span = basis.span(basis.dataset.splits["validation"])
+    demand, earned = basis.demand(span, 1), []
+    for n_updates in (5, 400):
+        settings = ValueSettings(n_updates=n_updates, n_checkpoints=1, hidden_units=(32,))
+        candidate = OrderCandidate(algorithm="double_dqn")
+        ((_, network),) = learn_values(a_policy(), basis, basis.tuned_on, candidate, settings=settings, seed=1)
+        earned.append(int(span.led(a_policy(method="double_dqn", network=network), demand).earned.sum()))
+    assert earned[1] > earned[0]
+
+
+def test_values_of_other_levels_and_rows_of_other_methods_are_refused() -> None:
+    """With what to do."""
+    _, basis = a_night()
+    n_inputs = 2 * basis.dataset.history.lead_days + 3
+    other = DenseNetwork((np.zeros((3, n_inputs), np.float32),), (np.zeros(3, np.float32),))
+    span = basis.span(basis.dataset.splits["test"])
+    with pytest.raises(PolicyError, match=f"values 3 levels, expected {len(OFFSETS)}; train it again"):
+        span.led(a_policy(method="double_dqn", network=other), np.zeros(span.shape, dtype=np.int64))
+    with pytest.raises(ValidationError, match="hindsight learns from no rows"):
+        OrderCandidate.model_validate({"algorithm": "hindsight", "rows": "as_logged"})
+    gaps = basis.dataset.history.is_known.copy()
+    gaps[:, ::2] = False
+    short = replace(basis, dataset=dataset_of(replace(basis.dataset.history, is_known=gaps)))
+    with pytest.raises(TrainingError, match="no product has 4 known training days in a row"):
+        value_rows(a_policy(), short, short.tuned_on, OrderCandidate(algorithm="double_dqn"), n_copies=1, seed=1)
