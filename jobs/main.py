@@ -129,6 +129,10 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
     refuse_unwritable(settings)
     if (followed := follow_store(settings, source.name)) is not None:
         log.info("lake_followed", **followed)
+        if followed["pointers"]:
+            from jobs.commands.follow import update_logs  # noqa: PLC0415  (few homes share their lake)
+
+            update_logs(Lake(settings.lake, source.name))
     if given.command == "ingest":
         try:
             refuse_date_at_once(Lake(settings.lake, source.name), files, given.date)

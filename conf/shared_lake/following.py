@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict
 from uuid import uuid4
 
-from conf.errors import LakeChanged, PublicationError
-from conf.intact_files import damage_in, note_whole
+from conf.errors import LakeChanged, PublicationError, SettingError
+from conf.intact_files import damage_in, note_whole, refuse_damaged, repair_command
 from conf.paths import Lake
-from conf.publication import FileSum, Pointer, publishing, read_pointer, write_atomically
+from conf.publication import FileSum, Pointer, publishing, read_pointer, read_pointers, write_atomically
 from conf.settings import Settings
 from conf.shared_lake.binding import Binding, bind, read_binding
 from conf.shared_lake.commit_log import Commit, CommitLog, folded
 from conf.shared_lake.object_store import ObjectStore
 
 _AT_ONCE = 8
+_EVENTS = "events/_pointers/"
 
 
 class Followed(TypedDict):
@@ -40,8 +41,9 @@ def follow_store(settings: Settings, source: str) -> Followed | None:
     Raises:
         LakeChanged: both have tables of the source, and they differ.
         PublicationError: the folder follows another store, or a pointer of an earlier release names no sums.
+        DamagedFile: a file that would be shared isn't what was published.
         StoreUnreachable: the store doesn't answer.
-        SettingError: the address is none of a store.
+        SettingError: the address is none of a store, or others' events have ids of another pseudonym key.
     """
     lake = Lake(settings.lake, source)
     binding = read_binding(lake.folder)
@@ -57,8 +59,9 @@ def follow_store(settings: Settings, source: str) -> Followed | None:
     with publishing(lake.lock):
         binding = read_binding(lake.folder)  # another process may have followed meanwhile
         if binding is None:
-            return _bind(lake, log)
+            return _bind(settings, lake, log)
         commits = log.after(binding.followed)
+        _refuse_other_key(settings, url, folded(commits))
         n_files = apply_commits(lake.folder, log, folded(commits))
         last = max(commits, default=binding.followed)
         if commits:
@@ -84,6 +87,31 @@ def apply_commits(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer])
     return len(due)
 
 
+def fetch_again(lake: Lake, damaged: Collection[Path]) -> list[Path]:
+    """Fetch files of current versions anew that aren't what was published; return them, none without a store.
+
+    Args:
+        lake: whose publishers' lock is taken meanwhile.
+        damaged: files that are gone or have other bytes; those that no current version names stay as they are.
+
+    Raises:
+        StoreUnreachable: the store doesn't answer, or hasn't them as they were published either.
+    """
+    binding = read_binding(lake.folder)
+    if binding is None or not damaged:
+        return []
+    log, fetched = CommitLog(ObjectStore(binding.url), lake.source), []
+    with publishing(lake.lock):
+        for table in lake.published_folders():
+            for pointer in read_pointers(table).values():
+                due = {name: one for name, one in pointer.sums.items() if table / name in damaged}
+                for name, one in due.items():
+                    _fetch(log, table / name, one)
+                note_whole(table, due)
+                fetched += [table / name for name in due]
+    return fetched
+
+
 def own_pointers(lake: Lake) -> dict[str, Pointer]:
     """Return every current pointer of the source by its path below the source's folder.
 
@@ -106,7 +134,13 @@ def own_pointers(lake: Lake) -> dict[str, Pointer]:
 
 
 def share_files(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer]) -> None:
-    """Upload the files that pointers name, by their sums."""
+    """Upload the files that pointers name, by their sums.
+
+    Raises:
+        DamagedFile: one isn't what was published: others would get its bytes for the right ones. Nothing is uploaded.
+    """
+    for path, pointer in pointers.items():
+        refuse_damaged(_table_folder(folder, path), pointer.sums, repair_command(folder.name))
     log.store.upload_all(
         {
             log.file_key(one): _table_folder(folder, path) / name
@@ -121,7 +155,7 @@ def new_commit(pointers: Mapping[str, Pointer]) -> Commit:
     return Commit(writer=uuid4().hex, pointers=dict(pointers))
 
 
-def _bind(lake: Lake, log: CommitLog) -> Followed:
+def _bind(settings: Settings, lake: Lake, log: CommitLog) -> Followed:
     """Bind a folder to its store, whichever of both has tables."""
     ours, url = own_pointers(lake), log.store.url
     last, theirs = log.current()
@@ -137,9 +171,24 @@ def _bind(lake: Lake, log: CommitLog) -> Followed:
             f"{url}: the store has tables of {lake.source}, and this home has others ({len(other)} differ, "
             f"{other[0]} first); share from one home alone, and name a new one here (NIGHTCART_HOME)"
         )
+    _refuse_other_key(settings, url, theirs)
     n_files = apply_commits(lake.folder, log, theirs)
     bind(lake.folder, Binding(url=url, followed=last))
     return _told(url, last, len(theirs), n_files)
+
+
+def _refuse_other_key(settings: Settings, url: str, pointers: Mapping[str, Pointer]) -> None:
+    """Raise where the newest events that others published have ids of another pseudonym key than this home's.
+
+    Each home would make the other's partitions anew, night after night, and a service know none of the shoppers.
+    """
+    events = sorted(path for path in pointers if path.startswith(_EVENTS))
+    if events and (theirs := pointers[events[-1]].manifest.key_id) != (ours := settings.pseudonym_key_id()):
+        raise SettingError(
+            f"{url}: ids there are of the pseudonym key {theirs}, this home's key is {ours}; give every home of the "
+            "lake the same one (NIGHTCART_PSEUDONYM_KEY; else it lies in pseudonym.key of the home that shared "
+            "first). To change the key, let all homes follow with the old one first. Nothing was changed"
+        )
 
 
 def _placed(table: Path, pointer: Pointer) -> Pointer:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from conf.errors import LakeChanged
+from conf.errors import LakeChanged, PublicationError
 from conf.publication import Pointer
 from conf.shared_lake.binding import Binding, bind, read_binding
 from conf.shared_lake.commit_log import Commit, CommitLog, folded
@@ -28,6 +28,8 @@ def shared(lock: Path, changes: Mapping[Path, Pointer]) -> Iterator[None]:
     Raises:
         LakeChanged: another home has published one of the partitions since this one followed; nothing was published.
         StoreUnreachable: the store doesn't answer; nothing was published here.
+        DamagedFile: a file isn't what its pointer says; nothing was published.
+        PublicationError: the commit was made, and this home couldn't take it over: its next command does.
     """
     folder = lock.parent
     binding = read_binding(folder) if changes else None
@@ -38,9 +40,15 @@ def shared(lock: Path, changes: Mapping[Path, Pointer]) -> Iterator[None]:
     pointers = {str(path.relative_to(folder)): pointer for path, pointer in changes.items()}
     share_files(folder, log, pointers)
     number, others = _committed(log, binding, pointers)
-    yield
-    apply_commits(folder, log, folded(others))
-    bind(folder, Binding(url=binding.url, followed=number))
+    try:
+        yield
+        apply_commits(folder, log, folded(others))
+        bind(folder, Binding(url=binding.url, followed=number))
+    except Exception as error:
+        raise PublicationError(
+            f"{binding.url}: commit {number} is published for all homes, but this home couldn't take it over: {error}. "
+            "Its next command does; nothing needs to be published again"
+        ) from error
 
 
 def _committed(log: CommitLog, binding: Binding, pointers: Mapping[str, Pointer]) -> tuple[int, dict[int, Commit]]:

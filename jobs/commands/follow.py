@@ -8,14 +8,18 @@ from collections.abc import Sequence
 
 from conf.closed_output import end_with_the_reader
 from conf.errors import SettingError
+from conf.paths import Lake
+from conf.publication import publishing, read_pointers
 from conf.settings import Settings
 from conf.shared_lake.following import Followed, follow_store
 from conf.specs.source import load_source
 from jobs.commands.answering import answered
+from jobs.commands.migrate import known_tables
+from jobs.publishing.delta_tables import update_delta_table
 
 
 def follow(settings: Settings, source: str) -> Followed:
-    """Return what was taken over.
+    """Return what was taken over; other engines' logs of the tables follow, too.
 
     Raises:
         SettingError: the source follows no store.
@@ -24,7 +28,16 @@ def follow(settings: Settings, source: str) -> Followed:
     found = follow_store(settings, load_source(source).name)
     if found is None:
         raise SettingError(f"{source} follows no store; name one (NIGHTCART_LAKE_STORE=s3://bucket/shop)")
+    update_logs(Lake(settings.lake, source))
     return found
+
+
+def update_logs(lake: Lake) -> None:
+    """Bring the Delta tables of a lake that has followed its store to what its pointers say."""
+    with publishing(lake.lock):
+        for table, folder in known_tables(lake):
+            if read_pointers(folder):
+                update_delta_table(table, folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
-"""The repair command: damaged files of a source are found by their sums and made anew from what they were made from."""
+"""The repair command: damaged files are found by their sums, fetched from a shared lake's store, or else made anew."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import structlog
 from pyspark.sql import SparkSession
 
-from conf.errors import DamagedFile
+from conf.errors import DamagedFile, StoreUnreachable
 from conf.intact_files import damage_in, landing_cure, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.settings import Settings
+from conf.shared_lake.following import fetch_again
 from conf.specs.scenario import load_pipeline, scenarios_for
 from conf.specs.source import Source
 from conf.specs.spec_hash import data_spec_hash
@@ -38,6 +40,7 @@ def repair(
     """Make every damaged file of the source's current versions anew; return how many there were and what was made.
 
     Rows are the same as before: a version is named for them. A file of another spec than today's is left, and named.
+    Where homes share the lake, files are fetched from its store, whatever made them; others are made anew.
 
     Args:
         spark: the session.
@@ -57,11 +60,26 @@ def repair(
     damaged = find_damaged(lake)
     for path, problem in damaged.items():
         log.warning("damaged", file=str(path), problem=problem)
-    if any(_is_of_spark(lake, path) for path in damaged):
+    fetched = _fetched(lake, damaged)
+    if any(_is_of_spark(lake, path) for path in damaged if path not in fetched):
         ingest(spark, settings, source, logs=logs, horizon=max(landed), code_hash=code_hash)
         _rebuild(spark, settings, source, lake)
     _refuse_left(lake, source)
-    return {"source": source.name, "n_damaged": len(damaged), "damaged": [str(path) for path in damaged]}
+    return {
+        "source": source.name,
+        "n_damaged": len(damaged),
+        "damaged": [str(path) for path in damaged],
+        "n_fetched": len(fetched),
+    }
+
+
+def _fetched(lake: Lake, damaged: Collection[Path]) -> set[Path]:
+    """Return the files that a shared lake's store has given again; what it can't give is said, and made anew."""
+    try:
+        return set(fetch_again(lake, damaged))
+    except StoreUnreachable as error:
+        log.warning("not_fetched", why=str(error), next="they are made anew, as far as that can be")
+        return set()
 
 
 def find_damaged(lake: Lake) -> dict[Path, str]:

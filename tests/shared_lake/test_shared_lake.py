@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
+from typing import cast
 
 import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
 
-from conf.errors import LakeChanged, PublicationError, SettingError, StoreUnreachable
-from conf.intact_files import damage_in
+from conf import intact_files
+from conf.errors import DamagedFile, LakeChanged, PublicationError, SettingError, StoreUnreachable
+from conf.intact_files import damage_in, sum_of
+from conf.paths import Lake
+from conf.publication import Pointer
 from conf.settings import Settings
 from conf.shared_lake.binding import Binding, bind, read_binding
 from conf.shared_lake.commit_log import SNAPSHOT_EVERY, CommitLog
-from conf.shared_lake.following import follow_store
+from conf.shared_lake.following import fetch_again, follow_store, new_commit
 from conf.shared_lake.object_store import ObjectStore
+from conf.specs.source import load_source
 from conf.tables import ITEMS
+from jobs.commands.follow import update_logs
+from jobs.commands.repair import find_damaged, repair
+from jobs.errors import PublishError
 from rl.commands import forget
 from rl.errors import ForgettingError
 from tests.shared_lake.counting import DAYS, SOURCE, home, lake_of, pointers_of, publish_number, values
@@ -46,6 +57,19 @@ def test_a_new_home_gets_what_another_shared(homes: tuple[Settings, Settings]) -
     again = follow_store(second, SOURCE)
     assert again is not None
     assert (again["pointers"], again["files"]) == (0, 0)
+
+
+def test_other_engines_see_what_was_followed(homes: tuple[Settings, Settings]) -> None:
+    _, second = homes
+    follow_store(second, SOURCE)
+    update_logs(lake_of(second))
+    table = DeltaTable(str(Lake.delta(lake_of(second).table(ITEMS.name))))
+    assert table.to_pyarrow_table().num_rows == len(DAYS)
+    publish_number(second, 2)
+    follow_store(homes[0], SOURCE)
+    update_logs(lake_of(homes[0]))
+    table = DeltaTable(str(Lake.delta(lake_of(homes[0]).table(ITEMS.name))))
+    assert set(table.to_pyarrow_table()["price"].to_pylist()) == {2}
 
 
 def test_homes_take_turns(homes: tuple[Settings, Settings]) -> None:
@@ -187,7 +211,129 @@ def test_a_shared_source_is_not_forgotten_here_alone(homes: tuple[Settings, Sett
     assert values(homes[0]) == [1, 1]
 
 
+def test_damaged_files_are_not_shared_for_whole_ones(tmp_path: Path) -> None:
+    first = home(tmp_path / "first")
+    publish_number(Settings.from_environment({"NIGHTCART_HOME": str(first.home)}), 1)
+    file = _file_of(first)
+    right = file.read_bytes()
+    _damage(file)
+    with pytest.raises(DamagedFile, match="make repair SOURCE=counting"):
+        follow_store(first, SOURCE)
+    assert _log().current()[0] == -1
+    assert _log().store.keys_after(f"{SOURCE}/") == []
+    file.write_bytes(right)
+    follow_store(first, SOURCE)
+    follow_store(home(tmp_path / "second"), SOURCE)
+    assert values(home(tmp_path / "second")) == [1, 1]
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_damaged_files_are_fetched_again(homes: tuple[Settings, Settings], is_gone: bool) -> None:
+    """A home without logs could make none of them anew."""
+    _, second = homes
+    follow_store(second, SOURCE)
+    lake, file = lake_of(second), _file_of(second)
+    assert fetch_again(lake, find_damaged(lake)) == []
+    if is_gone:
+        file.unlink()
+    else:
+        _damage(file)
+    assert list(find_damaged(lake)) == [file]
+    assert fetch_again(lake, find_damaged(lake)) == [file]
+    assert find_damaged(lake) == {}
+    assert values(second) == [1, 1]
+
+
+@pytest.mark.parametrize("store_has_it", [True, False])
+def test_repair_fetches_before_it_makes_anew(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch, store_has_it: bool
+) -> None:
+    _, second = homes
+    follow_store(second, SOURCE)
+    file = _file_of(second)
+    if not store_has_it:
+        _log().store.replace(_log().file_key(sum_of(file)), b"other bytes")
+    _damage(file)
+    made = []
+    monkeypatch.setattr("jobs.commands.repair.read_raw_deliveries", lambda _: {date(2026, 1, 1): None})
+    monkeypatch.setattr("jobs.commands.repair.ingest", lambda *_, **given: made.append(given["horizon"]))
+    monkeypatch.setattr("jobs.commands.repair.scenarios_for", lambda _: [])
+    source = load_source("simulated_shop").model_copy(update={"name": SOURCE})
+    if store_has_it:
+        done = repair(cast(SparkSession, None), second, source, logs=None, code_hash="code")
+        assert (done["damaged"], done["n_fetched"], made) == ([str(file)], 1, [])
+    else:
+        with pytest.raises(DamagedFile, match=file.name):  # since the ingest is none
+            repair(cast(SparkSession, None), second, source, logs=None, code_hash="code")
+        assert made == [date(2026, 1, 1)]
+
+
+def test_damaged_files_of_a_home_without_store_stay_for_repair(tmp_path: Path) -> None:
+    alone = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)})
+    publish_number(alone, 1)
+    _file_of(alone).unlink()
+    assert fetch_again(lake_of(alone), find_damaged(lake_of(alone))) == []
+
+
+def test_events_of_another_key_are_refused(homes: tuple[Settings, Settings]) -> None:
+    first, second = homes
+    follow_store(second, SOURCE)
+    _commit_events(first, key_id=first.pseudonym_key_id())
+    with pytest.raises(SettingError, match="give every home of the lake the same one"):
+        follow_store(second, SOURCE)
+    binding = read_binding(lake_of(second).folder)
+    assert binding is not None
+    assert binding.followed == 0
+    new = home(second.home.with_name("third"))
+    with pytest.raises(SettingError, match=first.pseudonym_key_id()):
+        follow_store(new, SOURCE)
+    assert pointers_of(new) == {}
+    (second.home / "pseudonym.key").write_bytes((first.home / "pseudonym.key").read_bytes())
+    told = follow_store(second, SOURCE)
+    assert told is not None
+    assert told["commit"] == 1
+
+
+def test_a_commit_that_could_not_be_taken_over_is_told_as_published(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = homes[0]
+
+    def full(changes: object) -> None:
+        raise PublishError("no space left; nothing was published")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jobs.publishing.publishing.swap_pointers", full)
+        with pytest.raises(PublicationError, match="commit 1 is published for all homes"):
+            publish_number(first, 2)
+    assert values(first) == [1, 1]
+    for one in homes:
+        follow_store(one, SOURCE)
+        assert values(one) == [2, 2]
+
+
 @pytest.mark.parametrize("address", ["s3://", "ftp://host/lake"])
 def test_an_address_of_no_store_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(SettingError, match="NIGHTCART_LAKE_STORE"):
         follow_store(home(tmp_path, address), SOURCE)
+
+
+def _file_of(settings: Settings) -> Path:
+    """The file of the first day's current version."""
+    (name,) = pointers_of(settings)[f"delivery_date={DAYS[0]}"].files
+    return lake_of(settings).table(ITEMS.name) / name
+
+
+def _damage(file: Path) -> None:
+    """Change a byte; the size stays. What this process has verified is forgotten: another would read it."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    intact_files._verified.clear()
+
+
+def _commit_events(settings: Settings, *, key_id: str) -> None:
+    """Commit a day's events without files, as another home would."""
+    pointer = pointers_of(settings)[f"delivery_date={DAYS[0]}"]
+    events = Pointer(files=(), manifest=pointer.manifest.model_copy(update={"table": "events", "key_id": key_id}))
+    assert _log().commit(1, new_commit({f"events/_pointers/delivery_date={DAYS[0]}.json": events}))
