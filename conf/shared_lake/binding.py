@@ -19,10 +19,12 @@ class Binding(StrictModel):
 
     url: address of the store.
     followed: last commit whose pointers are here.
+    writer: whose commit that is; a store that has another one, or none, isn't the store that was followed.
     """
 
     url: str
     followed: int
+    writer: str = ""
 
 
 def read_binding(folder: Path) -> Binding | None:

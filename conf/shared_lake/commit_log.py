@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from conf.errors import PublicationError
+from conf.errors import LakeChanged, PublicationError
 from conf.publication import FileSum, Pointer
+from conf.shared_lake.binding import Binding
 from conf.shared_lake.object_store import ObjectStore
 from conf.specs.strict_yaml import StrictModel
 
 SNAPSHOT_EVERY = 50
+_WRITER, _WRITER_DIGITS = '{"writer":"', 32
 
 
 class Commit(StrictModel):
@@ -50,10 +53,34 @@ class CommitLog:
         if not self.store.create(key, made.model_dump_json().encode()):
             return False
         if number and number % SNAPSHOT_EVERY == 0:
-            _, state = self.current(number)
-            content = Commit(writer="", pointers=state).model_dump_json().encode()
-            self.store.replace(self._key("_snapshots", number), content)
+            with suppress(PublicationError):  # the commit is made, and snapshots only spare new homes some reading
+                _, state = self.current(number)
+                content = Commit(writer="", pointers=state).model_dump_json().encode()
+                self.store.replace(self._key("_snapshots", number), content)
         return True
+
+    def writer(self, number: int) -> str | None:
+        """Return whose commit this is, as its first bytes say; None where there is none of its number."""
+        start = self.store.read_start(self._key("_commits", number), len(_WRITER) + _WRITER_DIGITS)
+        return None if start is None else start.decode(errors="replace").removeprefix(_WRITER)
+
+    def since(self, binding: Binding) -> dict[int, Commit]:
+        """Return the commits behind the last one that a folder has followed.
+
+        Raises:
+            LakeChanged: the store doesn't have that one any more: somebody emptied it, or it is another store.
+            PublicationError: a commit can't be read, or is missing between others.
+        """
+        if binding.followed < 0:
+            return self.after(-1)
+        writer = self.writer(binding.followed)
+        if writer is None or binding.writer not in ("", writer):
+            raise LakeChanged(
+                f"{self.store.url}: its log of {self.source} isn't the one that was followed here up to commit "
+                f"{binding.followed}: it was emptied, begun anew, or lies behind another endpoint; nothing was "
+                "changed. Restore it from the store's own versions, or forget the source in every home"
+            )
+        return self.after(binding.followed)
 
     def after(self, number: int) -> dict[int, Commit]:
         """Return the commits behind the given number, -1 for all, in their order.

@@ -20,6 +20,8 @@ from conf.shared_lake.object_store import ObjectStore
 
 _AT_ONCE = 8
 _EVENTS = "events/_pointers/"
+_reads_from: dict[Path, int] = {}
+"""Up to which commit this process followed a source's folder; another process may follow further meanwhile."""
 
 
 class Followed(TypedDict):
@@ -59,14 +61,22 @@ def follow_store(settings: Settings, source: str) -> Followed | None:
     with publishing(lake.lock):
         binding = read_binding(lake.folder)  # another process may have followed meanwhile
         if binding is None:
-            return _bind(settings, lake, log)
-        commits = log.after(binding.followed)
+            told = _bind(settings, lake, log)
+            _reads_from[lake.folder] = told["commit"]
+            return told
+        commits = log.since(binding)
         _refuse_other_key(settings, url, folded(commits))
         n_files = apply_commits(lake.folder, log, folded(commits))
         last = max(commits, default=binding.followed)
         if commits:
-            bind(lake.folder, Binding(url=url, followed=last))
+            bind(lake.folder, Binding(url=url, followed=last, writer=commits[last].writer))
+    _reads_from[lake.folder] = last
     return _told(url, last, len(folded(commits)), n_files)
+
+
+def read_from(folder: Path, binding: Binding) -> int:
+    """Return the commit since which what this process read of a source's tables may have changed."""
+    return min(binding.followed, _reads_from.get(folder, binding.followed))
 
 
 def apply_commits(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer]) -> int:
@@ -83,6 +93,7 @@ def apply_commits(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer])
         list(pool.map(lambda item: _fetch(log, *item), due.items()))
     for path, pointer in settled.items():
         note_whole(_table_folder(folder, path), pointer.sums)
+        _remove_outdated_csv(folder / path, pointer)
         write_atomically(folder / path, pointer.model_dump_json(indent=1))
     return len(due)
 
@@ -143,7 +154,7 @@ def share_files(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer]) -
         refuse_damaged(_table_folder(folder, path), pointer.sums, repair_command(folder.name))
     log.store.upload_all(
         {
-            log.file_key(one): _table_folder(folder, path) / name
+            log.file_key(one): (_table_folder(folder, path) / name, one)
             for path, pointer in pointers.items()
             for name, one in pointer.sums.items()
         }
@@ -159,13 +170,14 @@ def _bind(settings: Settings, lake: Lake, log: CommitLog) -> Followed:
     """Bind a folder to its store, whichever of both has tables."""
     ours, url = own_pointers(lake), log.store.url
     last, theirs = log.current()
-    if last < 0:
+    if last < 0 or (ours and not theirs):  # commits of homes that had nothing to share are no tables
         share_files(lake.folder, log, ours)
-        if not log.commit(0, new_commit(ours)):
+        made = new_commit(ours)
+        if not log.commit(last + 1, made):
             raise LakeChanged(f"{url}: another home has shared {lake.source} meanwhile; nothing was changed; run again")
         lake.folder.mkdir(parents=True, exist_ok=True)
-        bind(lake.folder, Binding(url=url, followed=0))
-        return _told(url, 0, 0, 0) | {"shared": len(ours)}
+        bind(lake.folder, Binding(url=url, followed=last + 1, writer=made.writer))
+        return _told(url, last + 1, 0, 0) | {"shared": len(ours)}
     if other := sorted(path for path, pointer in ours.items() if not _same(theirs.get(path), pointer)):
         raise LakeChanged(
             f"{url}: the store has tables of {lake.source}, and this home has others ({len(other)} differ, "
@@ -173,7 +185,7 @@ def _bind(settings: Settings, lake: Lake, log: CommitLog) -> Followed:
         )
     _refuse_other_key(settings, url, theirs)
     n_files = apply_commits(lake.folder, log, theirs)
-    bind(lake.folder, Binding(url=url, followed=last))
+    bind(lake.folder, Binding(url=url, followed=last, writer=log.writer(last) or ""))
     return _told(url, last, len(theirs), n_files)
 
 
@@ -215,6 +227,14 @@ def _placed(table: Path, pointer: Pointer) -> Pointer:
             "sums": {moved.get(name, name): one for name, one in pointer.sums.items()},
         }
     )
+
+
+def _remove_outdated_csv(file: Path, pointer: Pointer) -> None:
+    """Remove the spreadsheet that this home wrote of a version that is current no more: somebody might send it."""
+    before = read_pointer(file)
+    if before is not None and before.manifest != pointer.manifest:
+        value = file.stem.partition("=")[2]
+        (file.parent.parent / "csv" / f"{value}.csv").unlink(missing_ok=True)
 
 
 def _fetch(log: CommitLog, place: Path, expected: FileSum) -> None:

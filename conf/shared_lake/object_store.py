@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from conf.errors import SettingError, StoreUnreachable
+from conf.errors import DamagedFile, SettingError, StoreUnreachable
 from conf.intact_files import sum_of
 from conf.publication import FileSum
 
@@ -59,22 +59,46 @@ class ObjectStore:
 
         return self._asked(get, f"read {key}")
 
+    def read_start(self, key: str, n_bytes: int) -> bytes | None:
+        """Return the first bytes of an object that has as many; None where there is none."""
+        import obstore  # noqa: PLC0415
+        from obstore.exceptions import NotFoundError  # noqa: PLC0415
+
+        def get() -> bytes | None:
+            try:
+                return bytes(obstore.get_range(self._store, key, start=0, end=n_bytes))
+            except (NotFoundError, FileNotFoundError):
+                return None
+
+        return self._asked(get, f"read {key}")
+
     def create(self, key: str, content: bytes) -> bool:
         """Write an object where there is none; return False where there was one, which stays.
 
         A write whose answer was lost is found out by reading it back: content names its writer.
+
+        Raises:
+            StoreUnreachable: the store doesn't answer; the message says so where the object may be there nevertheless.
         """
         import obstore  # noqa: PLC0415
-        from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415
+        from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError  # noqa: PLC0415
 
-        def put() -> bool:
+        try:
+            obstore.put(self._store, key, content, mode="create", use_multipart=False)
+        except (AlreadyExistsError, PreconditionError, FileExistsError):
+            return self.read(key) == content  # ours, of a try whose answer was lost
+        except (BaseError, OSError) as error:
             try:
-                obstore.put(self._store, key, content, mode="create", use_multipart=False)
-            except (AlreadyExistsError, PreconditionError, FileExistsError):
-                return self.read(key) == content  # ours, of a try whose answer was lost
-            return True
-
-        return self._asked(put, f"write {key}")
+                found = self.read(key)
+            except StoreUnreachable:
+                raise StoreUnreachable(
+                    f"{self.url}: no answer to the writing of {key}: {_first_line(error)}. It may be there or not; the "
+                    "next command that reaches the store finds out"
+                ) from error
+            if found is None:
+                raise self._unreachable(f"write {key}", error) from error
+            return found == content
+        return True
 
     def replace(self, key: str, content: bytes) -> None:
         """Write an object, whatever there was."""
@@ -92,8 +116,12 @@ class ObjectStore:
 
         return self._asked(listed, f"list {folder}")
 
-    def upload_all(self, files: dict[str, Path]) -> None:
-        """Upload files by key, several at once; what is there with the same size stays: keys are named for content."""
+    def upload_all(self, files: dict[str, tuple[Path, FileSum]]) -> None:
+        """Upload files by key, several at once; what is there with the same size stays: keys are named for content.
+
+        Raises:
+            DamagedFile: one isn't what its sum says; no home gets it.
+        """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(lambda item: self._upload(*item), files.items()))
 
@@ -117,14 +145,21 @@ class ObjectStore:
             place.unlink()
             raise StoreUnreachable(f"{self.url}/{key}: its bytes are not those that were published; run again")
 
-    def _upload(self, key: str, path: Path) -> None:
+    def _upload(self, key: str, file: tuple[Path, FileSum]) -> None:
         import obstore  # noqa: PLC0415
         from obstore.exceptions import NotFoundError  # noqa: PLC0415
 
+        path, expected = file
+
         def put() -> None:
             with suppress(NotFoundError, FileNotFoundError):
-                if obstore.head(self._store, key)["size"] == path.stat().st_size:
+                if obstore.head(self._store, key)["size"] == expected.n_bytes:
                     return
+            if not path.is_file() or sum_of(path) != expected:
+                raise DamagedFile(
+                    f"{path}: not what was published any more, so it isn't shared; nothing was changed. "
+                    "Run `make repair` for its source first"
+                )
             obstore.put(self._store, key, path)
 
         self._asked(put, f"write {key}")
@@ -140,10 +175,13 @@ class ObjectStore:
         try:
             return ask()
         except (BaseError, OSError) as error:
-            raise StoreUnreachable(
-                f"{self.url}: can't {what}: {_first_line(error)}; nothing was changed. Are the address, the "
-                "endpoint (AWS_ENDPOINT_URL) and the credentials right?"
-            ) from error
+            raise self._unreachable(what, error) from error
+
+    def _unreachable(self, what: str, error: Exception) -> StoreUnreachable:
+        return StoreUnreachable(
+            f"{self.url}: can't {what}: {_first_line(error)}; nothing was changed. Are the address, the "
+            "endpoint (AWS_ENDPOINT_URL) and the credentials right?"
+        )
 
 
 def _first_line(error: Exception) -> str:

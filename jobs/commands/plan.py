@@ -13,6 +13,7 @@ from conf.closed_output import end_with_the_reader
 from conf.errors import NightcartError, exit_code
 from conf.paths import Lake, path_date
 from conf.plain_json import to_json
+from conf.private_home import keep_private
 from conf.publication import read_pointers
 from conf.settings import Settings
 from conf.shared_lake.following import follow_store
@@ -117,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         pipeline = load_pipeline(given.scenario, given.source)
         settings = Settings.from_environment()
+        keep_private(settings)
         follow_store(settings, pipeline.source.name)
         found = plan(settings, pipeline, given.first, given.last)
         print("\n".join(lines_of(found)), file=sys.stderr, flush=True)

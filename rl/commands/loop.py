@@ -47,7 +47,14 @@ LOOPS = {
     "promotion": Loop("served_promotion", WeekLoop, 52),
     "inventory": Loop("simulated_inventory", OrderLoop, 182),
 }
-_OWN = ("NIGHTCART_HOME", "NIGHTCART_LAKE", "NIGHTCART_MLFLOW_URI", "NIGHTCART_SOURCE", "NIGHTCART_LOGS")
+_OWN = (
+    "NIGHTCART_HOME",
+    "NIGHTCART_LAKE",
+    "NIGHTCART_LAKE_STORE",
+    "NIGHTCART_MLFLOW_URI",
+    "NIGHTCART_SOURCE",
+    "NIGHTCART_LOGS",
+)
 
 
 def run(*, settings: Settings, scenario: str, seed: int, n_days: int, n_past: int | None) -> dict[str, Any]:

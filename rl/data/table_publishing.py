@@ -116,7 +116,7 @@ def publish_rows(
         note_whole(folder, sums)
         pointer = Pointer(files=(file,), manifest=manifest, sums=sums)
         refuse_stale(pointer_file, pointer)
-        with shared(lake.lock, {pointer_file: pointer}):
+        with shared(lake.lock, {pointer_file: pointer}, whole_tables=True):
             swap_pointer(pointer_file, pointer)
         write_csv(csv, plain)
     return pointer, True

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import cast
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
+import obstore
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
@@ -15,11 +25,12 @@ from conf.errors import DamagedFile, LakeChanged, PublicationError, SettingError
 from conf.intact_files import damage_in, sum_of
 from conf.paths import Lake
 from conf.publication import Pointer
-from conf.settings import Settings
+from conf.settings import PROJECT_ROOT, Settings
 from conf.shared_lake.binding import Binding, bind, read_binding
 from conf.shared_lake.commit_log import SNAPSHOT_EVERY, CommitLog
 from conf.shared_lake.following import fetch_again, follow_store, new_commit
 from conf.shared_lake.object_store import ObjectStore
+from conf.shared_lake.sharing import shared
 from conf.specs.source import load_source
 from conf.tables import ITEMS
 from jobs.commands.follow import update_logs
@@ -87,7 +98,7 @@ def test_who_did_not_follow_is_refused_and_changes_nothing(homes: tuple[Settings
     first, second = homes
     follow_store(second, SOURCE)
     publish_number(second, 2)
-    with pytest.raises(LakeChanged, match="another home has published items/_pointers/delivery_date=2026-01-01"):
+    with pytest.raises(LakeChanged, match="has published items/_pointers/delivery_date=2026-01-01"):
         publish_number(first, 3)
     assert values(first) == [1, 1]
     assert _log().current()[0] == 1
@@ -304,7 +315,7 @@ def test_a_commit_that_could_not_be_taken_over_is_told_as_published(
 
     with monkeypatch.context() as patched:
         patched.setattr("jobs.publishing.publishing.swap_pointers", full)
-        with pytest.raises(PublicationError, match="commit 1 is published for all homes"):
+        with pytest.raises(PublicationError, match="published for all homes as commit 1"):
             publish_number(first, 2)
     assert values(first) == [1, 1]
     for one in homes:
@@ -316,6 +327,222 @@ def test_a_commit_that_could_not_be_taken_over_is_told_as_published(
 def test_an_address_of_no_store_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(SettingError, match="NIGHTCART_LAKE_STORE"):
         follow_store(home(tmp_path, address), SOURCE)
+
+
+def _emptied(store: str = "s3://lake/shops") -> None:
+    for key in ObjectStore(store).keys_after(""):
+        obstore.delete(ObjectStore(store)._store, key)
+
+
+def test_a_home_without_tables_that_came_first_keeps_nobody_from_sharing(tmp_path: Path) -> None:
+    first, second = home(tmp_path / "first"), home(tmp_path / "second")
+    publish_number(first, 1)
+    follow_store(second, SOURCE)
+    told = follow_store(first, SOURCE)
+    assert told is not None
+    assert told["shared"] == len(DAYS)
+    follow_store(second, SOURCE)
+    assert values(second) == [1, 1]
+
+
+@pytest.mark.parametrize("begun_anew", [False, True])
+def test_a_store_that_is_not_the_one_that_was_followed_is_told(
+    homes: tuple[Settings, Settings], tmp_path: Path, *, begun_anew: bool
+) -> None:
+    first, _ = homes
+    publish_number(first, 2)
+    _emptied()
+    if begun_anew:
+        other = home(tmp_path / "other")
+        publish_number(other, 7)
+        follow_store(other, SOURCE)
+        publish_number(other, 8)
+    with pytest.raises(LakeChanged, match="isn't the one that was followed here up to commit 1"):
+        follow_store(first, SOURCE)
+    with pytest.raises(LakeChanged, match="isn't the one"):
+        publish_number(first, 3)
+    assert values(first) == [2, 2]
+    assert _log().current()[0] == (1 if begun_anew else -1)
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_damaged_file_is_not_shared(tmp_path: Path, *, is_gone: bool) -> None:
+    first, second = home(tmp_path / "first"), home(tmp_path / "second")
+    publish_number(first, 1)
+    (name,) = pointers_of(first)[f"delivery_date={DAYS[0]}"].files
+    file = lake_of(first).table(ITEMS.name) / name
+    whole = file.read_bytes()
+    if is_gone:
+        file.unlink()
+    else:
+        file.write_bytes(whole[:-1] + b"?")
+    with pytest.raises(DamagedFile, match="damaged since it was published"):
+        follow_store(first, SOURCE)
+    assert _log().current()[0] == -1
+    file.write_bytes(whole)
+    follow_store(first, SOURCE)
+    follow_store(second, SOURCE)
+    assert values(second) == [1, 1]
+
+
+def test_what_became_current_in_the_store_alone_is_told_as_that(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = homes
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jobs.publishing.publishing.all_at_once", full)
+        with pytest.raises(PublicationError, match="published for all homes as commit 1, and couldn't be set here"):
+            publish_number(first, 2)
+    assert values(first) == [1, 1]
+    follow_store(second, SOURCE)
+    follow_store(first, SOURCE)
+    assert values(first) == values(second) == [2, 2]
+
+
+def test_a_snapshot_that_fails_keeps_no_commit_from_being_made(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = homes
+    monkeypatch.setattr("conf.shared_lake.commit_log.SNAPSHOT_EVERY", 1)
+
+    def away(*_: object) -> None:
+        raise StoreUnreachable("it is away")
+
+    monkeypatch.setattr(ObjectStore, "replace", away)
+    publish_number(first, 2)
+    assert values(first) == [2, 2]
+
+
+@contextmanager
+def _without_answers(lost: Callable[[str, str], bool]) -> Iterator[str]:
+    """Yield an address before the store's, where requests that `lost` names are done and never answered."""
+    behind = os.environ["AWS_ENDPOINT_URL"]
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            sent: Mapping[str, str] = {"content-type": "application/octet-stream", **dict(self.headers.items())}
+            asked = Request(f"{behind}{self.path}", data=body or None, method=self.command, headers=dict(sent))
+            try:
+                answer = urlopen(asked)
+            except HTTPError as error:
+                answer = error
+            content = answer.read()
+            self.close_connection = True
+            if lost(self.command, self.path):
+                return
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                if name.lower() not in {"transfer-encoding", "connection", "content-length"}:
+                    self.send_header(name, value)
+            n_bytes = answer.headers.get("content-length") if self.command == "HEAD" else str(len(content))
+            self.send_header("content-length", n_bytes or "0")
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_PUT = do_HEAD = handle_any  # noqa: N815
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_commit_whose_answers_were_all_lost_is_found_made(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = homes
+    with (
+        _without_answers(lambda method, path: method == "PUT" and "_commits" in path) as address,
+        monkeypatch.context() as patched,
+    ):
+        patched.setenv("AWS_ENDPOINT_URL", address)
+        publish_number(first, 2)
+    assert values(first) == [2, 2]
+    follow_store(second, SOURCE)
+    assert values(second) == [2, 2]
+
+
+def test_a_commit_that_may_be_made_is_told_as_that(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = homes
+    begun: list[str] = []
+
+    def lost(method: str, path: str) -> bool:
+        if method == "PUT" and "_commits" in path:
+            begun.append(path)
+        return bool(begun)
+
+    with _without_answers(lost) as address, monkeypatch.context() as patched:
+        patched.setenv("AWS_ENDPOINT_URL", address)
+        with pytest.raises(StoreUnreachable, match="may be there or not"):
+            publish_number(first, 2)
+    assert values(first) == [1, 1]
+    follow_store(first, SOURCE)
+    assert values(first) == [2, 2]
+
+
+def test_a_spreadsheet_of_a_version_that_another_home_replaced_is_removed(homes: tuple[Settings, Settings]) -> None:
+    first, second = homes
+    follow_store(second, SOURCE)
+    files = [lake_of(first).table(ITEMS.name) / "csv" / f"{day}.csv" for day in DAYS]
+    files[0].parent.mkdir()
+    for file in files:
+        file.write_text("somebody might send this")
+    publish_number(second, 2, days=DAYS[:1])
+    follow_store(first, SOURCE)
+    assert [file.exists() for file in files] == [False, True]
+
+
+def test_what_another_command_of_the_home_followed_meanwhile_is_not_gone_over(homes: tuple[Settings, Settings]) -> None:
+    first, second = homes
+    follow_store(second, SOURCE)
+    publish_number(second, 2)
+    following = f"""if True:
+        import pathlib, sys
+        from tests.shared_lake.counting import follow_store, home
+        follow_store(home(pathlib.Path(sys.argv[1])), {SOURCE!r})
+    """
+    subprocess.run([sys.executable, "-c", following, str(first.home)], cwd=PROJECT_ROOT, check=True)
+    assert values(first) == [2, 2]
+    with pytest.raises(LakeChanged, match="or another command here, has published"):
+        publish_number(first, 2 + 5)  # of what this process read when it followed
+    assert values(first) == [2, 2]
+    follow_store(first, SOURCE)
+    publish_number(first, 3)
+    publish_number(first, 4)
+    follow_store(second, SOURCE)
+    assert values(second) == [4, 4]
+
+
+def test_a_list_is_refused_where_another_of_its_table_was_published_meanwhile(homes: tuple[Settings, Settings]) -> None:
+    first, second = homes
+    follow_store(second, SOURCE)
+    publish_number(second, 2, days=DAYS[:1])
+    lake = lake_of(first)
+    pointers = pointers_of(first)
+    path = Lake.pointer(lake.table(ITEMS.name), f"delivery_date={DAYS[1]}")
+    with (
+        pytest.raises(LakeChanged, match=f"published items/_pointers/delivery_date={DAYS[0]}"),
+        shared(lake.lock, {path: pointers[path.stem]}, whole_tables=True),
+    ):
+        pytest.fail("it was made current")
+    assert _log().current()[0] == 1
 
 
 def _file_of(settings: Settings) -> Path:
