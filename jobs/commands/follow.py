@@ -1,4 +1,4 @@
-"""Bring a source's tables to what the object store of a shared lake says is current."""
+"""Bring a source's tables to what a shared lake's store says is current, and what other engines read to the tables."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from collections.abc import Sequence
 
 from conf.closed_output import end_with_the_reader
 from conf.errors import SettingError
+from conf.paths import Lake
+from conf.publication import publishing, read_pointers
 from conf.settings import Settings
 from conf.shared_lake.following import Followed, follow_store
 from conf.specs.source import load_source
 from jobs.commands.answering import answered
+from jobs.commands.migrate import known_tables
+from jobs.publishing.delta_tables import update_delta_table
 
 
 def follow(settings: Settings, source: str) -> Followed:
@@ -24,6 +28,11 @@ def follow(settings: Settings, source: str) -> Followed:
     found = follow_store(settings, load_source(source).name)
     if found is None:
         raise SettingError(f"{source} follows no store; name one (NIGHTCART_LAKE_STORE=s3://bucket/shop)")
+    lake = Lake(settings.lake, source)
+    with publishing(lake.lock):
+        for table, folder in known_tables(lake):
+            if read_pointers(folder):
+                update_delta_table(table, folder)
     return found
 
 
