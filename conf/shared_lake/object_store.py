@@ -178,6 +178,8 @@ class ObjectStore:
             raise self._unreachable(what, error) from error
 
     def _unreachable(self, what: str, error: Exception) -> StoreUnreachable:
+        if isinstance(error, OSError) and error.strerror:  # this machine's own, such as a full disk
+            return StoreUnreachable(f"{self.url}: can't {what}: here: {error.strerror}; nothing was changed")
         return StoreUnreachable(
             f"{self.url}: can't {what}: {_first_line(error)}; nothing was changed. Are the address, the "
             "endpoint (AWS_ENDPOINT_URL) and the credentials right?"

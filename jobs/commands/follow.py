@@ -1,4 +1,4 @@
-"""Bring a source's tables to what the object store of a shared lake says is current."""
+"""Bring a source's tables to what a shared lake's store says is current, and what other engines read to the tables."""
 
 from __future__ import annotations
 

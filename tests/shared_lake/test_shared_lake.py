@@ -33,6 +33,7 @@ from conf.shared_lake.object_store import ObjectStore
 from conf.shared_lake.sharing import shared
 from conf.specs.source import load_source
 from conf.tables import ITEMS
+from jobs.commands import plan
 from jobs.commands.follow import update_logs
 from jobs.commands.repair import find_damaged, repair
 from jobs.errors import PublishError
@@ -543,6 +544,31 @@ def test_a_list_is_refused_where_another_of_its_table_was_published_meanwhile(ho
     ):
         pytest.fail("it was made current")
     assert _log().current()[0] == 1
+
+
+def test_a_full_disk_is_not_told_as_a_store_that_is_away(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("conf.shared_lake.object_store.os.fsync", full)
+    with pytest.raises(StoreUnreachable, match=r"here: No space left on device; nothing was changed$"):
+        follow_store(homes[1], SOURCE)
+
+
+def test_a_plan_that_follows_fetches_for_its_owner_alone(
+    homes: tuple[Settings, Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = os.umask(0o022)
+    try:
+        monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path / "third"))
+        monkeypatch.setenv("NIGHTCART_LAKE_STORE", "s3://lake/shops")
+        days = ["--from", DAYS[0], "--to", DAYS[1]]
+        assert plan.main(["--source", "simulated_shop", "--scenario", "recommendation", *days])
+    finally:
+        os.umask(before)
+    assert (tmp_path / "third").stat().st_mode & 0o077 == 0
 
 
 def _file_of(settings: Settings) -> Path:

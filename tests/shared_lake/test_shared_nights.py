@@ -6,11 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from conf.paths import Lake
+from conf.publication import read_pointers
 from conf.settings import Settings
 from conf.shared_lake.following import follow_store, own_pointers
+from conf.specs.spec_hash import data_spec_hash
+from jobs.commands.follow import follow
 from rl.data.dataset import prepare_dataset
 from tests.e2e.simulated_lake import LAST_DATE, PIPELINE, BuiltLake, build_transitions, settings_of
 from tests.rl.factories import make_pipeline
@@ -41,9 +45,10 @@ def test_a_home_without_logs_goes_on_where_another_stopped(
     follow_store(second, SOURCE)
     built = build_transitions(spark, second.home, LAST_DATE)
     assert built["partitions"] == small_lake.digests["transitions"]
-    told = follow_store(first, SOURCE)
-    assert told is not None
-    assert told["files"] > 0
+    assert follow(first, SOURCE)["files"] > 0
+    folder = Lake(first.lake, SOURCE).transitions(PIPELINE.scenario.name, data_spec_hash(PIPELINE))
+    n_rows = sum(one.manifest.n_rows for one in read_pointers(folder).values())
+    assert DeltaTable(str(Lake.delta(folder))).to_pyarrow_table().num_rows == n_rows > 0
     lakes = [Lake(one.lake, SOURCE) for one in (first, second, settings_of(small_lake.home))]
     hashes = [{path: one.manifest.content_hash for path, one in own_pointers(lake).items()} for lake in lakes]
     assert hashes[0] == hashes[1] == hashes[2]
