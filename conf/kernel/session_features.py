@@ -98,7 +98,8 @@ def n_decisions_since_engagement(seen: Seen) -> IntArray:
     since: IntArray = decided[seen.points.row_end] - decided[np.maximum(last, seen.points.first_row)]
     # Where decisions are implied, the engaged row is a decision itself, and comes before what follows it.
     is_own = (last >= seen.points.first_row) & np.append(seen.decisions.is_decision, False)[last]
-    return since - is_own
+    alone: IntArray = since - is_own
+    return alone
 
 
 def n_engaged_in_a_row(seen: Seen) -> IntArray:

@@ -82,7 +82,9 @@ class ResemblanceBasis:
         Raises:
             PolicyError: no feature is a list of items whose attributes are known.
         """
-        lists, numbers, start = [], [], 0
+        lists: list[tuple[int, int]] = []
+        numbers: list[int] = []
+        start = 0
         for column in encoder.columns:
             wide = encoder.width_of(column)
             if column.kind == "attributes":
@@ -200,8 +202,9 @@ class ResemblanceBasis:
         n_attributes = self.actions.shape[1]
         for start, length in self.lists.tolist():
             block = features[:, start : start + length * n_attributes].reshape(len(features), length, n_attributes)
-            is_there = block.any(axis=2)
-            yield np.where(is_there[:, :, None], block - self.least, np.float32(0)), is_there
+            is_there = np.asarray(block.any(axis=2), dtype=np.bool_)
+            entries = np.where(is_there[:, :, None], block - self.least, np.float32(0))
+            yield np.asarray(entries, dtype=np.float32), is_there
 
     def _require_width(self, features: FeatureArray) -> None:
         if features.shape[1] != self.n_inputs:
@@ -227,7 +230,7 @@ def _unit(vectors: FeatureArray) -> FeatureArray:
 
 def _edges(values: FeatureArray) -> FeatureArray:
     """Return values above which a number counts anew: between the distinct quantiles of one that takes few values."""
-    found = (
-        np.unique(np.quantile(values, np.arange(_N_QUANTILES) / _N_QUANTILES, method="lower")) if len(values) else []
-    )
+    if not len(values):
+        return np.zeros(0, dtype=np.float32)
+    found = np.unique(np.quantile(values, np.arange(_N_QUANTILES) / _N_QUANTILES, method="lower"))
     return np.asarray(found if 1 < len(found) <= _MAX_EDGES else [], dtype=np.float32)

@@ -68,7 +68,7 @@ def solve_resemblances(
         squares += design.T @ design
         products += design.T @ target[rows]
     total = float(np.square(target[told], dtype=np.float64).sum())
-    weights = np.linalg.solve(squares + ridge * np.eye(n), products)
+    weights = np.asarray(np.linalg.solve(squares + ridge * np.eye(n), products), dtype=np.float64)
     loss = (total - 2 * weights @ products + weights @ squares @ weights) / len(told)
     return network_of(basis, weights), max(float(loss), 0.0)
 

@@ -20,7 +20,7 @@ def network(seed: int = 0) -> ResemblanceNetwork:
     found, generator = basis(FEATURES), np.random.default_rng(seed)
     shape = (found.n_terms, found.context(FEATURES).shape[1])
     own = generator.normal(size=found.actions.shape[1])
-    return ResemblanceNetwork(found, generator.normal(size=shape).astype(np.float32), own.astype(np.float32))
+    return ResemblanceNetwork(found, generator.normal(size=shape).astype(np.float32), np.asarray(own, dtype=np.float32))
 
 
 def test_values_of_all_actions_are_those_of_each() -> None:
