@@ -51,6 +51,7 @@ PAUSED = ("observe_recommendation", "decide_recommendation", "monitor_recommenda
 """Histories, lists and looks for tomorrow's service, which the stories aren't about."""
 ENDED = ("success", "failed")
 SECONDS = 1800.0
+SECONDS_TO_READ = 20
 FAILS_AGAIN = 65
 
 pytestmark = [
@@ -133,7 +134,11 @@ class Deployment:
         return {name: state for (name, _), state in self.api().task_states(REVIEW, day).items()}
 
     def answer(self, day: str, user: str, option: str, comment: str) -> dict[str, str]:
-        """States of the review's tasks once the answer was acted on."""
+        """States of the review's tasks once the answer was acted on; a person reads first.
+
+        Airflow takes an answer that comes before it has noted the end of the process that asked for a lost task.
+        """
+        time.sleep(SECONDS_TO_READ)
         self.api(user).answer(REVIEW, day, "approve", option, comment=comment)
         return self.reviewed(day)
 
