@@ -13,8 +13,10 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from conf.errors import LakeChanged, PublicationError
 from conf.publication import FileSum, Pointer
@@ -34,6 +36,15 @@ class Commit(StrictModel):
 
     writer: str
     pointers: dict[str, Pointer]
+
+    @model_validator(mode="after")
+    def _stays_within_the_source(self) -> Self:
+        named = [*self.pointers, *(name for one in self.pointers.values() for name in (*one.files, *one.sums))]
+        if outside := [name for name in named if name.startswith("/") or ".." in PurePosixPath(name).parts]:
+            raise ValueError(f"{outside[0]} lies outside the source's folder")
+        if others := [name for name in self.pointers if PurePosixPath(name).parent.name != "_pointers"]:
+            raise ValueError(f"{others[0]} is no pointer's place")
+        return self
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from conf.settings import Settings
 from conf.shared_lake.binding import Binding, bind, read_binding
 from conf.shared_lake.commit_log import Commit, CommitLog, folded
 from conf.shared_lake.object_store import ObjectStore
+from conf.tables import SCHEMA_VERSION
 
 _AT_ONCE = 8
 _EVENTS = "events/_pointers/"
@@ -66,6 +67,7 @@ def follow_store(settings: Settings, source: str) -> Followed | None:
             return told
         commits = log.since(binding)
         _refuse_other_key(settings, url, folded(commits))
+        _refuse_later_release(url, folded(commits))
         n_files = apply_commits(lake.folder, log, folded(commits))
         last = max(commits, default=binding.followed)
         if commits:
@@ -184,6 +186,7 @@ def _bind(settings: Settings, lake: Lake, log: CommitLog) -> Followed:
             f"{other[0]} first); share from one home alone, and name a new one here (NIGHTCART_HOME)"
         )
     _refuse_other_key(settings, url, theirs)
+    _refuse_later_release(url, theirs)
     n_files = apply_commits(lake.folder, log, theirs)
     bind(lake.folder, Binding(url=url, followed=last, writer=log.writer(last) or ""))
     return _told(url, last, len(theirs), n_files)
@@ -200,6 +203,21 @@ def _refuse_other_key(settings: Settings, url: str, pointers: Mapping[str, Point
             f"{url}: ids there are of the pseudonym key {theirs}, this home's key is {ours}; give every home of the "
             "lake the same one (NIGHTCART_PSEUDONYM_KEY; else it lies in pseudonym.key of the home that shared "
             "first). To change the key, let all homes follow with the old one first. Nothing was changed"
+        )
+
+
+def _refuse_later_release(url: str, pointers: Mapping[str, Pointer]) -> None:
+    """Raise where tables are of a schema that this release doesn't know: it would make them anew in its own.
+
+    Raises:
+        PublicationError: says that this home is to be upgraded.
+    """
+    later = sorted(path for path, one in pointers.items() if one.manifest.schema_version > SCHEMA_VERSION)
+    if later:
+        raise PublicationError(
+            f"{url}: {later[0]} was published by a later release of nightcart (schema "
+            f"{pointers[later[0]].manifest.schema_version}, this one knows {SCHEMA_VERSION}); upgrade this home first. "
+            "Nothing was changed"
         )
 
 
@@ -243,8 +261,18 @@ def _fetch(log: CommitLog, place: Path, expected: FileSum) -> None:
     try:
         log.store.download(log.file_key(expected), draft, expected)
         draft.replace(place)
+        _sync(place.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Make a file's name durable before a pointer names it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _same(theirs: Pointer | None, ours: Pointer) -> bool:

@@ -37,6 +37,8 @@ class ObjectStore:
         from obstore.exceptions import BaseError  # noqa: PLC0415  (likewise)
 
         self.url = url.rstrip("/")
+        if self.url.startswith("memory:"):
+            raise SettingError("NIGHTCART_LAKE_STORE: what is in memory is gone with the process; name a store")
         # A store that is down is told within a minute or two, not within ten.
         options: dict[str, Any] = {"retry_config": {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}}
         if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):

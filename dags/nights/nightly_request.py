@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from pathlib import Path
 from conf.errors import NightcartError
 from conf.file_dates import date_in
 from conf.paths import Lake, simulated_shop
-from conf.settings import Settings
+from conf.settings import PROJECT_ROOT, Settings
+from conf.shared_lake.binding import read_binding
 from conf.specs.scenario import load_pipeline, scenario_names, scenarios_for
 from conf.specs.source import Source, load_source, source_names
 from conf.specs.strict_yaml import suggest
@@ -81,7 +83,23 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
         return _of_given_logs(scenario, name, day, Path(given.logs).resolve())
     if load_source(name).is_simulated:
         return _of_simulated_shop(scenario, name, day, simulated_shop(settings.home, name))
-    return _of_landed_deliveries(scenario, name, day, Lake(settings.lake, name))
+    lake = Lake(settings.lake, name)
+    if settings.lake_store is not None or read_binding(lake.folder) is not None:
+        _follow(settings, name)
+    return _of_landed_deliveries(scenario, name, day, lake)
+
+
+def _follow(settings: Settings, source: str) -> None:
+    """Bring the home to what its shared lake says is current: the night is that of the last delivery of all homes.
+
+    Raises:
+        RequestError: the store doesn't answer, or this home can't follow it.
+    """
+    command = [str(settings.pipeline_venv / "bin" / "python"), "-m", "jobs.commands.follow", f"--source={source}"]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        raise RequestError(told[-1].removeprefix("error: ") if told else f"`make follow` failed: {done.stderr[-500:]}")
 
 
 def _simulated(scenario: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -324,7 +325,7 @@ def test_a_commit_that_could_not_be_taken_over_is_told_as_published(
         assert values(one) == [2, 2]
 
 
-@pytest.mark.parametrize("address", ["s3://", "ftp://host/lake"])
+@pytest.mark.parametrize("address", ["s3://", "ftp://host/lake", "memory:///lake"])
 def test_an_address_of_no_store_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(SettingError, match="NIGHTCART_LAKE_STORE"):
         follow_store(home(tmp_path, address), SOURCE)
@@ -544,6 +545,28 @@ def test_a_list_is_refused_where_another_of_its_table_was_published_meanwhile(ho
     ):
         pytest.fail("it was made current")
     assert _log().current()[0] == 1
+
+
+@pytest.mark.parametrize("path", ["../../away/_pointers/x.json", "/away/_pointers/x.json", "items/x.json"])
+def test_a_commit_that_leaves_the_sources_folder_is_refused(homes: tuple[Settings, Settings], path: str) -> None:
+    first, second = homes
+    pointer = next(iter(pointers_of(first).values()))
+    content = {"writer": "0" * 32, "pointers": {path: pointer.model_dump(mode="json")}}
+    _log().store.replace(f"{SOURCE}/_commits/{1:020d}.json", json.dumps(content).encode())
+    with pytest.raises(PublicationError, match="not a commit"):
+        follow_store(second, SOURCE)
+    assert not (second.home.parent / "away").exists()
+
+
+def test_tables_of_a_later_release_are_not_taken_over(homes: tuple[Settings, Settings]) -> None:
+    first, second = homes
+    follow_store(second, SOURCE)
+    name, pointer = next(iter(pointers_of(first).items()))
+    later = pointer.model_copy(update={"manifest": pointer.manifest.model_copy(update={"schema_version": 99})})
+    assert _log().commit(1, new_commit({f"items/_pointers/{name}.json": later}))
+    with pytest.raises(PublicationError, match="later release of nightcart"):
+        follow_store(second, SOURCE)
+    assert values(second) == [1, 1]
 
 
 def test_a_full_disk_is_not_told_as_a_store_that_is_away(

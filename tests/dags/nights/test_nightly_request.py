@@ -123,3 +123,14 @@ def test_a_scenario_of_another_clock_is_refused(settings: Settings) -> None:
     """Before anything is written."""
     with pytest.raises(NightcartError, match="decides by shopper_week"):
         read_request(["--scenario=promotion", "--source=simulated_shop"], settings)
+
+
+def test_request_of_landed_deliveries_follows_a_shared_lake_first(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another home may have landed later ones; a store that can't be followed ends the request with its sentence."""
+    variables = {"NIGHTCART_HOME": str(settings.home), "NIGHTCART_LAKE_STORE": "ftp://host/lake"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(NightcartError, match="'ftp://host/lake' is no object store"):
+        read_request(["--source=taobao"], Settings.from_environment(variables))
