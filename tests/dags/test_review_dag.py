@@ -135,55 +135,45 @@ def test_an_answer_says_who_and_why(event: dict[str, Any], expected: dict[str, s
     assert answer_of(event, 3) == expected
 
 
+def form_of(found: object) -> str:
+    """The text of the approval form, of what was read of a registration."""
+    environment = review_dag("human").get_template_env()
+    run = SimpleNamespace(partition_key=DATE, conf={})
+    text: str = environment.from_string(APPROVAL_BODY).render(
+        ti=SimpleNamespace(xcom_pull=lambda **_: found), dag_run=run
+    )
+    return text
+
+
 def test_the_form_carries_what_a_person_decides_by(registered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdict, gain, what it rests on, guardrails, and an address that opens the page."""
     registered("promote", request=REQUEST)
     found = read_registration(FakeRun(partition_key=DATE), "recommendation")
-    run = SimpleNamespace(partition_key=DATE, conf={})
-    body = (
-        review_dag("human")
-        .get_template_env()
-        .from_string(APPROVAL_BODY)
-        .render(ti=SimpleNamespace(xcom_pull=lambda **_: found), dag_run=run)
-    )
+    body = form_of(found)
     for told in (*[REQUEST[name] for name in ("gain", "rests_on", "changes")], REQUEST["guardrails"][0]):
         assert f"| {told} |" in body
     assert f"](http://127.0.0.1:8080/nightcart/pages/simulated_shop/recommendation/{DATE}/review.html)" in body
     assert "Two people" not in body
 
 
-@pytest.mark.parametrize("second_look", [None, "", "a second look at version 1"])
-def test_the_form_says_where_a_version_passed_by_a_second_look(registered: Any, second_look: str | None) -> None:
-    """A first look, and a registration of an earlier release, leave no empty row in the table."""
-    registered("promote", request=REQUEST | ({} if second_look is None else {"second_look": second_look}))
-    found = read_registration(FakeRun(partition_key=DATE), "recommendation")
-    body = (
-        review_dag("human")
-        .get_template_env()
-        .from_string(APPROVAL_BODY)
-        .render(ti=SimpleNamespace(xcom_pull=lambda **_: found), dag_run=SimpleNamespace(partition_key=DATE, conf={}))
-    )
+@pytest.mark.parametrize(
+    ("name", "told", "row"),
+    [
+        ("second_look", "a second look at version 1", "passed by"),
+        ("close_call", "Close call: trained again, the verdict could be reject.", "take care"),
+    ],
+)
+@pytest.mark.parametrize("is_given", [None, False, True])
+def test_the_form_says_what_only_some_nights_have(
+    registered: Any, name: str, told: str, row: str, *, is_given: bool | None
+) -> None:
+    """A night without it, and a registration of an earlier release, leave no empty row in the table."""
+    registered("promote", request=REQUEST | ({} if is_given is None else {name: told if is_given else ""}))
+    body = form_of(read_registration(FakeRun(partition_key=DATE), "recommendation"))
     rows = [line.split("|")[1].strip() for line in body.splitlines() if line.startswith("|")]
-    assert rows[2:4] == (["verdict", "passed by"] if second_look else ["verdict", "gain"])
+    assert rows[2:4] == (["verdict", row] if is_given else ["verdict", "gain"])
     assert "\n\n| gain" not in body
-    assert ("second look" in body) == bool(second_look)
-
-
-@pytest.mark.parametrize("close_call", [None, "", "Close call: trained again, the verdict could be reject."])
-def test_the_form_says_where_another_seed_could_turn_the_verdict(registered: Any, close_call: str | None) -> None:
-    """Whatever else it says; a verdict that none turns, and an earlier release's, leave no empty row in the table."""
-    registered("promote", request=REQUEST | ({} if close_call is None else {"close_call": close_call}))
-    found = read_registration(FakeRun(partition_key=DATE), "recommendation")
-    body = (
-        review_dag("human")
-        .get_template_env()
-        .from_string(APPROVAL_BODY)
-        .render(ti=SimpleNamespace(xcom_pull=lambda **_: found), dag_run=SimpleNamespace(partition_key=DATE, conf={}))
-    )
-    rows = [line.split("|")[1].strip() for line in body.splitlines() if line.startswith("|")]
-    assert rows[2:4] == (["verdict", "take care"] if close_call else ["verdict", "gain"])
-    assert "\n\n| gain" not in body
-    assert ("Close call" in body) == bool(close_call)
+    assert (told in body) == bool(is_given)
 
 
 def test_a_registration_of_an_earlier_release_is_asked_about_too(registered: Any) -> None:
