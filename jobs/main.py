@@ -31,6 +31,7 @@ from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
+from conf.shared_lake.binding import read_binding
 from conf.shared_lake.following import follow_store
 from conf.specs.scenario import load_pipeline, scenario_names
 from conf.specs.source import Source, load_source
@@ -125,20 +126,22 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
         load_pipeline(given.scenarios[-1], given.source)  # whether they fit shouldn't wait for Spark either
     logs = getattr(given, "logs", None)
     files = find_files(source, logs) if logs is not None else None  # what can be refused shouldn't wait for Spark
-    keep_private(settings)
-    refuse_unwritable(settings)
-    if (followed := follow_store(settings, source.name)) is not None:
-        log.info("lake_followed", **followed)
-        if followed["pointers"]:
-            from jobs.commands.follow import update_logs  # noqa: PLC0415  (few homes share their lake)
+    if settings.lake_store is not None or read_binding(Lake(settings.lake, source.name).folder) is not None:
+        keep_private(settings)
+        if (followed := follow_store(settings, source.name)) is not None:
+            log.info("lake_followed", **followed)
+            if followed["pointers"]:
+                from jobs.commands.follow import update_logs  # noqa: PLC0415  (few homes share their lake)
 
-            update_logs(Lake(settings.lake, source.name))
+                update_logs(Lake(settings.lake, source.name))
     if given.command == "ingest":
         try:
             refuse_date_at_once(Lake(settings.lake, source.name), files, given.date)
         except DeliveryError as error:
             unread = unread_lines(unread_files(source, logs)) if logs is not None else []
             raise DeliveryError("\n".join([str(error), *unread])) from error
+    keep_private(settings)
+    refuse_unwritable(settings)
     if given.command == "accept" and logs is None and not _accepted(given, Lake(settings.lake, source.name)):
         return {"source": source.name, "left_out": str(given.date), "reason": given.reason}
     with _own_turn(given, settings):

@@ -17,6 +17,7 @@ import numpy as np
 
 from conf.specs.candidate import Candidate
 from conf.specs.orders import OrderCandidate
+from conf.specs.problem import DiscountRate
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import TrainingError
@@ -97,7 +98,9 @@ def learn_values(
     }
     seeded = SeededCandidate(policy.name, Candidate.model_validate(content), seed)
     rows = value_rows(policy, basis, span, candidate, n_copies=settings.n_copies, seed=seed)
-    training = TrainingSettings(discount=DiscountFunction(DISCOUNT), n_threads=settings.n_threads)
+    training = TrainingSettings(
+        discount=DiscountFunction.of(DiscountRate(gamma=DISCOUNT)), n_threads=settings.n_threads
+    )
     for kept in train_candidate(seeded, rows, None, training).kept:
         if not isinstance(kept.network, DenseNetwork):
             raise TrainingError(

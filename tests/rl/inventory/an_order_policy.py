@@ -14,12 +14,12 @@ PRODUCTS = ("apple", "pear", "plum")
 LEAD = 2
 
 
-def a_network(seed: int = 0) -> DenseNetwork:
-    """Of the inputs that a policy of this lead time gives, to a level of some days' demand."""
+def a_network(seed: int = 0, n_outputs: int = 1) -> DenseNetwork:
+    """Of the inputs that a policy of this lead time gives, to a level of some days' demand, or values of levels."""
     generator = np.random.default_rng(seed)
     first = generator.normal(0, 0.1, (4, 2 * LEAD + 3)).astype(np.float32)
-    last = generator.normal(0, 0.1, (1, 4)).astype(np.float32)
-    return DenseNetwork((first, last), (np.zeros(4, np.float32), np.full(1, 4.0, np.float32)))
+    last = generator.normal(0, 0.1, (n_outputs, 4)).astype(np.float32)
+    return DenseNetwork((first, last), (np.zeros(4, np.float32), np.full(n_outputs, 4.0, np.float32)))
 
 
 def a_policy(**given: Any) -> OrderPolicy:

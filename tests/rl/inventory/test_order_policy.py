@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from conf.specs.orders import VALUE_LEARNERS
 from rl.errors import PolicyError
-from rl.inventory.order_policy import LEVELS, ORDER_POLICY_FILE, OrderPolicy, load_order_policy
+from rl.inventory.order_policy import LEVELS, OFFSETS, ORDER_POLICY_FILE, OrderPolicy, load_order_policy
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel
 from rl.inventory.stock import StockStates
+from rl.policy.network import DenseNetwork
 from tests.rl.inventory.an_order_policy import LEAD, PRODUCTS, a_network, a_policy
 
 ONES = np.ones(3, dtype=np.int64)
@@ -21,7 +23,12 @@ EMPTY = StockStates(np.zeros((3, LEAD), dtype=np.int64), FORECASTS)
 
 
 def of_method(method: str) -> OrderPolicy:
-    return a_policy(name=f"{method}-1", method=method, network=a_network() if method == "hindsight" else None)
+    return a_policy(name=f"{method}-1", method=method, network=network_of(method))
+
+
+def network_of(method: str) -> DenseNetwork | None:
+    outputs: dict[str, int] = {"hindsight": 1, **dict.fromkeys(VALUE_LEARNERS, len(OFFSETS))}
+    return a_network(n_outputs=outputs[method]) if method in outputs else None
 
 
 def test_a_level_is_the_forecast_and_the_quantile_that_a_product_s_own_margin_asks_for() -> None:
@@ -77,7 +84,7 @@ def test_orders_are_whole_packs_within_the_limits(method: str) -> None:
     packs = generator.choice([1, 6, 12], n)
     names = tuple(PRODUCTS[row % 3] for row in range(n))
     states = StockStates(generator.integers(0, 40, (n, LEAD)), generator.uniform(0.1, 20, (n, LEAD + 1)))
-    policy = a_policy(method=method, network=a_network(), least_order=7, most_units=60)
+    policy = a_policy(method=method, network=network_of(method), least_order=7, most_units=60)
     order = policy.of(names, packs).order(states)
     assert (order % packs == 0).all()
     assert (order[order > 0] >= 7).all()

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pyarrow as pa
 import pytest
@@ -20,6 +22,7 @@ from rl.loop.day_loop import begun
 from rl.loop.order_loop import OrderLoop
 from rl.loop.state import RunNight
 from rl.orders.order_list import OrderListOrigin, publish_order_list
+from rl.orders.tomorrow import TomorrowOrders
 from rl.page.loop_page import render_loop_page
 from rl.shops.inventory.feeds.stock_lines import article
 from rl.shops.inventory.inventory_settings import InventorySettings
@@ -60,7 +63,7 @@ class FakeNights:
         }
         rows = pa.table(columns, schema=arrow_schema(ORDER_LISTS))
         origin = OrderListOrigin("inventory", day - timedelta(days=1), "s", "c", "k", {})
-        publish_order_list(self.lake, rows, day, origin)
+        publish_order_list(self.lake, rows, cast("TomorrowOrders", SimpleNamespace(day=day, room=None)), origin)
 
 
 @pytest.fixture(autouse=True)
