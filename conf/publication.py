@@ -150,6 +150,19 @@ def write_atomically(path: Path, content: str) -> None:
     _draft(path, content).replace(path)
 
 
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, are on the disk.
+
+    Raises:
+        OSError: they can't be.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def draft_of(path: Path) -> Path:
     """Return where this process writes what is to become the file."""
     return path.with_name(f".{path.name}.{os.getpid()}")

@@ -31,7 +31,7 @@ from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
-from conf.shared_lake.binding import read_binding
+from conf.shared_lake.binding import is_shared
 from conf.shared_lake.following import follow_store
 from conf.specs.scenario import load_pipeline, scenario_names
 from conf.specs.source import Source, load_source
@@ -126,7 +126,7 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
         load_pipeline(given.scenarios[-1], given.source)  # whether they fit shouldn't wait for Spark either
     logs = getattr(given, "logs", None)
     files = find_files(source, logs) if logs is not None else None  # what can be refused shouldn't wait for Spark
-    if settings.lake_store is not None or read_binding(Lake(settings.lake, source.name).folder) is not None:
+    if is_shared(settings, source.name):
         keep_private(settings)
         if (followed := follow_store(settings, source.name)) is not None:
             log.info("lake_followed", **followed)

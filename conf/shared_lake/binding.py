@@ -8,7 +8,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from conf.errors import PublicationError
+from conf.paths import Lake
 from conf.publication import write_atomically
+from conf.settings import Settings
 from conf.specs.strict_yaml import StrictModel
 
 _FILE = "_shared.json"
@@ -41,6 +43,11 @@ def read_binding(folder: Path) -> Binding | None:
         return Binding.model_validate(json.loads(content))
     except (ValidationError, ValueError) as error:
         raise PublicationError(f"{folder / _FILE}: not what follows a store: {error}") from error
+
+
+def is_shared(settings: Settings, source: str) -> bool:
+    """Return whether a source's tables follow a store, or are to."""
+    return settings.lake_store is not None or read_binding(Lake(settings.lake, source).folder) is not None
 
 
 def bind(folder: Path, binding: Binding) -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 from conf.errors import LakeChanged, PublicationError, SettingError
 from conf.intact_files import damage_in, note_whole, refuse_damaged, repair_command
 from conf.paths import Lake
-from conf.publication import FileSum, Pointer, publishing, read_pointer, read_pointers, write_atomically
+from conf.publication import FileSum, Pointer, publishing, read_pointer, read_pointers, sync, write_atomically
 from conf.settings import Settings
 from conf.shared_lake.binding import Binding, bind, read_binding
 from conf.shared_lake.commit_log import Commit, CommitLog, folded
@@ -91,8 +91,7 @@ def apply_commits(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer])
     for name, pointer in settled.items():
         table = _table_folder(folder, name)
         due |= {table / one: pointer.sums[one] for one in damage_in(table, pointer.sums)}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda item: _fetch(log, *item), due.items()))
+    _fetch_all(log, due)
     for path, pointer in settled.items():
         note_whole(_table_folder(folder, path), pointer.sums)
         _remove_outdated_csv(folder / path, pointer)
@@ -118,8 +117,7 @@ def fetch_again(lake: Lake, damaged: Collection[Path]) -> list[Path]:
         for table in lake.published_folders():
             for pointer in read_pointers(table).values():
                 due = {name: one for name, one in pointer.sums.items() if table / name in damaged}
-                for name, one in due.items():
-                    _fetch(log, table / name, one)
+                _fetch_all(log, {table / name: one for name, one in due.items()})
                 note_whole(table, due)
                 fetched += [table / name for name in due]
     return fetched
@@ -156,7 +154,7 @@ def share_files(folder: Path, log: CommitLog, pointers: Mapping[str, Pointer]) -
         refuse_damaged(_table_folder(folder, path), pointer.sums, repair_command(folder.name))
     log.store.upload_all(
         {
-            log.file_key(one): (_table_folder(folder, path) / name, one)
+            log.file_key(one): _table_folder(folder, path) / name
             for path, pointer in pointers.items()
             for name, one in pointer.sums.items()
         }
@@ -255,24 +253,22 @@ def _remove_outdated_csv(file: Path, pointer: Pointer) -> None:
         (file.parent.parent / "csv" / f"{value}.csv").unlink(missing_ok=True)
 
 
+def _fetch_all(log: CommitLog, due: Mapping[Path, FileSum]) -> None:
+    """Fetch files to their places, several at once, their names durable before a pointer names them."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda item: _fetch(log, *item), due.items()))
+    for folder in {place.parent for place in due}:
+        sync(folder)
+
+
 def _fetch(log: CommitLog, place: Path, expected: FileSum) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         log.store.download(log.file_key(expected), draft, expected)
         draft.replace(place)
-        _sync(place.parent)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make a file's name durable before a pointer names it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _same(theirs: Pointer | None, ours: Pointer) -> bool:

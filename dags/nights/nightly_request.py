@@ -13,7 +13,7 @@ from conf.errors import NightcartError
 from conf.file_dates import date_in
 from conf.paths import Lake, simulated_shop
 from conf.settings import PROJECT_ROOT, Settings
-from conf.shared_lake.binding import read_binding
+from conf.shared_lake.binding import is_shared
 from conf.specs.scenario import load_pipeline, scenario_names, scenarios_for
 from conf.specs.source import Source, load_source, source_names
 from conf.specs.strict_yaml import suggest
@@ -83,10 +83,9 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
         return _of_given_logs(scenario, name, day, Path(given.logs).resolve())
     if load_source(name).is_simulated:
         return _of_simulated_shop(scenario, name, day, simulated_shop(settings.home, name))
-    lake = Lake(settings.lake, name)
-    if settings.lake_store is not None or read_binding(lake.folder) is not None:
+    if is_shared(settings, name):
         _follow(settings, name)
-    return _of_landed_deliveries(scenario, name, day, lake)
+    return _of_landed_deliveries(scenario, name, day, Lake(settings.lake, name))
 
 
 def _follow(settings: Settings, source: str) -> None:

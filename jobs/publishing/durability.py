@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
+
+from conf.publication import sync
 
 _AT_ONCE = 16
 
@@ -20,18 +21,10 @@ def make_durable(paths: Iterable[Path]) -> None:
     Raises:
         OSError: one of them can't be.
     """
-    all_at_once(_sync, paths)
+    all_at_once(sync, paths)
 
 
 def all_at_once(made_of: Callable[[One], Made], each: Iterable[One]) -> list[Made]:
     """Return what a function that waits for the disk makes of each; where one fails, none runs on."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         return list(threads.map(made_of, each))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import structlog
 
+from conf.publication import sync
 from rl.errors import DecisionLogError
 
 _MOST_AT_ONCE = 4_096
@@ -164,7 +165,7 @@ class _DayFile:
             descriptor = os.open(self.path, flags, 0o600)
             try:
                 if is_new or not self._n_bytes:
-                    _sync_folder(self.path.parent)
+                    sync(self.path.parent)
                     self._n_bytes = os.fstat(descriptor).st_size
                 else:  # a failure before: what it may have left behind the known end goes
                     os.ftruncate(descriptor, self._n_bytes)
@@ -250,11 +251,3 @@ def _write_whole(descriptor: int, content: bytes) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
