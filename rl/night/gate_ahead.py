@@ -15,6 +15,9 @@ _SPREAD = 0.15
 _HOPELESS = 0.01
 """Chance of meeting the floors below which no gain tonight can come of a candidate."""
 
+_LIKELY = 0.5
+"""Chance of passing from which a candidate is more likely to be promoted tonight than not."""
+
 
 @dataclass(frozen=True)
 class GateAhead:
@@ -62,6 +65,17 @@ class GateAhead:
         """Return whether the log may judge a candidate whose chance of meeting the floors is this."""
         return chance >= _HOPELESS
 
+    def is_likely_to_pass(self, gain: float, error: float, *, floors: float) -> bool:
+        """Return whether the gate is more likely to promote a candidate than not.
+
+        Args:
+            gain: over the behavior policy, on validation episodes.
+            error: its standard error.
+            floors: chance of meeting every floor.
+        """
+        bound = float(norm.cdf(self._beyond_bound(gain, error))) if error > 0 else float(gain > 0)
+        return floors * bound >= _LIKELY
+
     def gain_to_ship(self, gain: float, error: float) -> float:
         """Return the gain to be expected of handing the candidate to the gate: its true gain where the bound passes.
 
@@ -76,7 +90,13 @@ class GateAhead:
         """
         if not error > 0:
             return max(gain, 0.0)
-        of_test = error / math.sqrt(self.test_share)
-        spread = math.hypot(error, of_test)
-        ahead = (gain - float(norm.isf(self.alpha)) * of_test) / spread
+        ahead, spread = self._beyond_bound(gain, error), math.hypot(error, self._of_test(error))
         return float(gain * norm.cdf(ahead) + error**2 / spread * norm.pdf(ahead))
+
+    def _beyond_bound(self, gain: float, error: float) -> float:
+        """Return how far beyond the bound the test's gain is to be expected, in its standard deviations."""
+        of_test = self._of_test(error)
+        return (gain - float(norm.isf(self.alpha)) * of_test) / math.hypot(error, of_test)
+
+    def _of_test(self, error: float) -> float:
+        return error / math.sqrt(self.test_share)

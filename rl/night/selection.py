@@ -44,8 +44,9 @@ class Choice:
         gain: over the behavior policy, in the reward's unit; None where unknown.
         gain_to_ship: what the gate is to be expected to let through of it (`GateAhead`); None where the log has no
             chance of judging it, or nothing is known of its gain.
-        single_decisions: its gain decision by decision; None where the log may judge a candidate over whole episodes,
-            or where nothing tells it.
+        single_decisions: its gain decision by decision; None where whole episodes promise a promotion, or where nothing
+            tells it.
+        is_likely_to_pass: the gate is more likely to promote it than not.
     """
 
     policy: StochasticPolicy
@@ -56,6 +57,7 @@ class Choice:
     gain_to_ship: float | None = None
     single_decisions: SingleDecisionGain | None = None
     gain: float | None = None
+    is_likely_to_pass: bool = False
 
     @property
     def algorithm(self) -> str:
@@ -69,16 +71,17 @@ class Choice:
         Among policies that the log may judge, the one of which the gate is to be expected to ship most: the highest
         value would pick the policy furthest from the log, whose estimate is mostly noise, and the surest gain one that
         changes little. Among those it can't judge, the largest gain less its standard error: the one nearest to being
-        judged would be the one most like the log, good or bad. Where it can judge none, and something tells what single
-        decisions bring, by that. Without weights (the direct method), the highest value.
+        judged would be the one most like the log, good or bad. Where none is likely to be promoted tonight, and
+        something tells what single decisions bring, by that. Without weights (the direct method), the highest value.
         """
         if self.report.value is None:
             return (False, False, float("-inf"), 0.0)
         if self.certainty is None or self.cautious_gain is None:
             return (True, False, self.report.value, 0.0)
+        if self.single_decisions is not None:
+            return (True, False, self.single_decisions.cautious, 0.0)
         if self.gain_to_ship is None:
-            told = self.cautious_gain if self.single_decisions is None else self.single_decisions.cautious
-            return (True, False, told, 0.0)
+            return (True, False, self.cautious_gain, 0.0)
         return (True, True, self.gain_to_ship, self.certainty)
 
 
@@ -149,7 +152,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
         is_logged: False where decisions are implied.
         at_temperature: how a policy is made of a candidate's; where there is a budget, at its price of money.
         imitators: candidates that are shown beside the others and selected only where there are no others.
-        single_decisions: judges decision by decision where no policy can be judged over whole episodes; None: nothing.
+        single_decisions: judges decision by decision where whole episodes promise no promotion; None: nothing does.
 
     Raises:
         EvaluationError: no candidates.
@@ -172,7 +175,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     )
     used, note = _usable_estimator(evaluation, list(warmed), estimator)
     choices = [judged_choice(evaluation, name, policy, used, ahead) for name, policy in warmed.items()]
-    if single_decisions is not None and _tells_of_none(choices):
+    if single_decisions is not None and _promises_none(choices):
         gains = single_decisions.gains(warmed)
         choices = [replace(one, single_decisions=gains[name]) for name, one in zip(warmed, choices, strict=True)]
         note = NOTE
@@ -189,9 +192,9 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     return Selection(best, by_candidate, reports, used, note)
 
 
-def _tells_of_none(choices: Sequence[Choice]) -> bool:
-    """Return whether the log could weigh every policy, and may judge none of them."""
-    return all(one.cautious_gain is not None and one.gain_to_ship is None for one in choices)
+def _promises_none(choices: Sequence[Choice]) -> bool:
+    """Return whether the log could weigh every policy, and none of them is likely to be promoted."""
+    return all(one.cautious_gain is not None and not one.is_likely_to_pass for one in choices)
 
 
 def _stand_ins(
@@ -229,6 +232,7 @@ def judged_choice(
         and (report.n_effective_rewarded or 0.0) >= ahead.effective_rewarded,
         gain_to_ship=chance * ahead.gain_to_ship(gain, error) if ahead.is_within_reach(chance) else None,
         gain=gain,
+        is_likely_to_pass=ahead.is_likely_to_pass(gain, error, floors=chance),
     )
 
 

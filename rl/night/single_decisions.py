@@ -20,8 +20,8 @@ from rl.policy import StochasticPolicy
 from rl.policy.resemblance_network import ResemblanceNetwork
 
 NOTE = (
-    "chosen by what single decisions bring, each followed by what the log would have done: over whole episodes no "
-    "candidate is weighted by enough shoppers to be told apart"
+    "chosen by what single decisions bring, each followed by what the log would have done: over whole episodes too few "
+    "shoppers weigh the candidates for one of them to be likely to be promoted"
 )
 """Why the spec's estimator did not decide."""
 

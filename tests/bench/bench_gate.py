@@ -2,9 +2,9 @@
 
 Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on,
 `SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `intervals`, `selection`, `second_look`,
-`retrained`, and `flips`, which is run only where it is named; `KINDS` which kinds of `one_step`, by a part of their
-names; `SEED` where seeds begin of `one_step` and the parts after it; `SHOPS` which default shops `flips` trains again.
-`OUT` keeps runs of `consecutive` and shops of `flips`, so that one that was stopped goes on behind it.
+`retrained`, `flip_odds`, and `flips`, which is run only where it is named; `KINDS` which kinds of `one_step`, by a
+part of their names; `SEED` where seeds begin of `one_step` and the parts after it; `SHOPS` which default shops `flips`
+trains again. `OUT` keeps runs of `consecutive` and shops of `flips`, so that one that was stopped goes on behind it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
 from tests.bench.bench_promotion import seeds_of
 from tests.bench.gate.fast_nights import fast_night
+from tests.bench.gate.flip_odds import odds_line
 from tests.bench.gate.kept_lines import KeptLines
 from tests.bench.gate.nights import (
     CANDIDATE,
@@ -62,7 +63,17 @@ N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 TRAP_SHOPPERS = 2500
 N_SHOPS, N_TRAININGS = "9001-9100", 2
 FIRST_NIGHT = date(2026, 1, 1)
-SECTIONS = ("sessions", "consecutive", "traps", "one_step", "intervals", "selection", "second_look", "retrained")
+SECTIONS = (
+    "sessions",
+    "consecutive",
+    "traps",
+    "one_step",
+    "intervals",
+    "selection",
+    "second_look",
+    "retrained",
+    "flip_odds",
+)
 """All but `flips`, whose hundred shops take a day: it is run where it is asked for."""
 FIRST_SEED = int(os.environ.get("SEED") or 40_000_000)
 """Of the one-step nights; rules were chosen on nights from seed 1 on."""
@@ -82,6 +93,13 @@ class _Case:
         return "selected" if self.gain is None else f"{self.gain:+.0%}" if self.gain else "equal"
 
 
+POWERS = (0.02, 0.05, 0.2, 0.5, 0.8, 0.95, 0.98, 0.995)
+MOVES = (0.1, 0.17, 0.3, 0.5, 0.8, 1.14)
+"""Over trainings, in standard errors of the gain: of default shops the last, of one-step shops some .4."""
+
+MISSED_FLIPS = 0.02
+
+
 def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
     """All kinds of the sections are tried and reported."""
     parts: dict[str, Callable[[Executor], None]] = {
@@ -98,6 +116,9 @@ def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
         for name, run in parts.items():
             if name in sections:
                 run(pool)
+    if "flip_odds" in sections:
+        for power in POWERS:
+            _print(odds_line(power, MOVES, MISSED_FLIPS))
     if "flips" in sections:
         _flips(seeds_of(os.environ.get("SHOPS") or N_SHOPS))
 

@@ -66,6 +66,18 @@ def test_every_floor_counts(
     assert AHEAD.is_within_reach(chance) is (chance > 0.01)
 
 
+@pytest.mark.parametrize(
+    ("gain", "floors", "is_likely"), [(0.4, 1.0, True), (0.4, 0.4, False), (0.1, 1.0, False), (-1.0, 1.0, False)]
+)
+def test_who_is_likely_to_pass_meets_floors_and_bound(gain: float, floors: float, is_likely: bool) -> None:
+    """Drawn a million times, with a standard error of .1 on validation episodes."""
+    rng = np.random.default_rng(2)
+    of_test = 0.1 * np.sqrt(3 / 5)
+    seen = gain + 0.1 * rng.normal(size=1_000_000) + of_test * rng.normal(size=1_000_000)
+    assert (floors * (seen > norm.isf(0.01) * of_test).mean() > 0.5) is np.bool_(is_likely)
+    assert AHEAD.is_likely_to_pass(gain, 0.1, floors=floors) is is_likely
+
+
 def test_selection_counts_the_chance_of_the_floors() -> None:
     """A candidate twice above every floor keeps its gain whole; one at a floor half of it; one far below has none."""
     whole = number(select(temperatures=(1.0,), ahead=GateAhead(1, 1)).best.gain_to_ship)

@@ -143,11 +143,25 @@ class _Told:
 
 
 @pytest.mark.parametrize(("floor", "best"), [(1e9, "bad-1"), (50, "good-1")])
-def test_single_decisions_rank_only_where_no_policy_can_be_judged(floor: float, best: str) -> None:
+def test_single_decisions_rank_only_where_no_policy_is_likely_to_pass(floor: float, best: str) -> None:
     """Within reach of the floors the estimator decides, whatever they tell; beyond, they do, with a note."""
     selection = select(ahead=GateAhead(floor, floor), single_decisions=_Told(bad=0.5, good=0.2))
     assert selection.best.policy.name == best
     assert (selection.note == NOTE) == (best == "bad-1")
+
+
+def test_single_decisions_rank_where_all_that_can_be_judged_is_found_worse() -> None:
+    """Every policy prefers the worst action, by plenty of shoppers: none would pass, so single decisions decide."""
+    worse = {"bad-1": policy("bad-1", [9.0, 0.0, 0.0]), "worse-1": policy("worse-1", [12.0, 0.0, 0.0])}
+    selection = select(
+        worse,
+        validation=bandit_log(6000, seed=2),
+        temperatures=(1.0,),
+        single_decisions=_Told(bad=0.2, worse=0.5),
+    )
+    assert min(number(one.report.effective_sample_size) for one in selection.by_candidate) > 1000
+    assert all(one.gain_to_ship is not None for one in selection.by_candidate)
+    assert (selection.best.policy.name, selection.note) == ("worse-1", NOTE)
 
 
 def test_a_gain_of_single_decisions_is_less_its_error() -> None:
