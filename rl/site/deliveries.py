@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from conf.paths import Lake
-from conf.publication import Pointer
+from conf.publication import IGNORED_WHERE, Pointer
 from conf.specs.source import Source, load_source
 from conf.tables import READ_RIGHT
 from rl.site.left_files import LeftFiles
@@ -18,7 +19,10 @@ _REJECTED = "rejected."
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery as its manifest counts it: accepted + rejected + not yet = lines, where nothing was derived."""
+    """A delivery as its manifest counts it: accepted + rejected + not yet = lines, where nothing was derived.
+
+    ignored_where: of the ignored lines those that a column of `ignore_where` set aside, by its name.
+    """
 
     day: date
     n_lines: int
@@ -28,6 +32,7 @@ class Delivery:
     reasons: Mapping[str, int]
     published_at: datetime
     notes: tuple[str, ...] = ()
+    ignored_where: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rejected_share(self) -> float | None:
@@ -66,10 +71,11 @@ class SourceState:
 
 @dataclass(frozen=True)
 class Reasons:
-    """Lines that were rejected over several deliveries, by reason."""
+    """Lines that were rejected over several deliveries, by reason; of ignored ones, by the column that says so."""
 
     n_lines: int = 0
     by_reason: dict[str, int] = field(default_factory=dict)
+    ignored_where: dict[str, int] = field(default_factory=dict)
 
 
 def read_source(lake: Lake, left: LeftFiles) -> SourceState:
@@ -89,12 +95,20 @@ def read_source(lake: Lake, left: LeftFiles) -> SourceState:
 
 def reasons_of(deliveries: Sequence[Delivery]) -> Reasons:
     """Return the rejected lines of the deliveries by reason, the most frequent first."""
-    added: dict[str, int] = {}
-    for one in deliveries:
-        for reason, n in one.reasons.items():
-            added[reason] = added.get(reason, 0) + n
-    ordered = sorted(((n, reason) for reason, n in added.items() if n), key=lambda pair: (-pair[0], pair[1]))
-    return Reasons(sum(one.n_lines for one in deliveries), {reason: n for n, reason in ordered})
+    return Reasons(
+        sum(one.n_lines for one in deliveries),
+        _summed(one.reasons for one in deliveries),
+        _summed(one.ignored_where for one in deliveries),
+    )
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the counts added up by name, the largest first, without those of none."""
+    added: Counter[str] = Counter()
+    for one in counts:
+        added.update(one)
+    ordered = sorted(((n, name) for name, n in added.items() if n), key=lambda pair: (-pair[0], pair[1]))
+    return {name: n for n, name in ordered}
 
 
 def _spec(name: str) -> Source | None:
@@ -111,6 +125,10 @@ def _delivery(partition: str, pointer: Pointer, published_at: datetime) -> Deliv
         n_not_yet=counters.get("n_not_yet", 0),
         reasons={name.removeprefix(_REJECTED): n for name, n in counters.items() if name.startswith(_REJECTED)},
         published_at=published_at,
+        ignored_where=_summed(
+            {name.removeprefix(IGNORED_WHERE): n for name, n in of_feed.items() if name.startswith(IGNORED_WHERE)}
+            for of_feed in manifest.profile.values()
+        ),
         notes=(*(f"{name}: {words}" for name, words in manifest.notes.items()), *manifest.drift),
     )
 
