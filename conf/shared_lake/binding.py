@@ -20,7 +20,7 @@ from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.strict_yaml import StrictModel
 
-_FILE = "_shared.json"
+BINDING_FILE = "_shared.json"
 
 
 class Binding(StrictModel):
@@ -43,13 +43,13 @@ def read_binding(folder: Path) -> Binding | None:
         PublicationError: the file is there and can't be read.
         LostBinding: it is gone although the folder has followed a store.
     """
-    binding = _read(folder / _FILE)
+    binding = _read(folder / BINDING_FILE)
     if binding is None and (lost := lost_binding(folder)) is not None:
         raise LostBinding(
-            f"{folder / _FILE} is gone, and the source is shared through {lost.url}, as {shared_trace(folder)} says; "
-            f"nothing was changed. Type `NIGHTCART_LAKE_STORE={lost.url} make follow SOURCE={folder.name}`: it "
-            "compares the tables with the store's and follows again. A home that is to leave the shared lake for good removes "
-            "the second file, too"
+            f"{folder / BINDING_FILE} is gone, and the source is shared through {lost.url}, as {shared_trace(folder)} "
+            f"says; nothing was changed. Type `NIGHTCART_LAKE_STORE={lost.url} make follow SOURCE={folder.name}`: it "
+            "compares the tables with the store's and follows again. A home that is to leave the shared lake for good "
+            "removes the second file, too"
         )
     return binding
 
@@ -60,7 +60,7 @@ def lost_binding(folder: Path) -> Binding | None:
     Raises:
         PublicationError: one of the files is there and can't be read.
     """
-    return None if _read(folder / _FILE) is not None else _read(shared_trace(folder))
+    return None if _read(folder / BINDING_FILE) is not None else _read(shared_trace(folder))
 
 
 def is_shared(settings: Settings, source: str) -> bool:
@@ -68,10 +68,21 @@ def is_shared(settings: Settings, source: str) -> bool:
     return settings.lake_store is not None or read_binding(Lake(settings.lake, source).folder) is not None
 
 
+def shared_sources(lake: Path) -> list[str]:
+    """Return the sources whose tables below a lake's root follow a store, by name.
+
+    Raises:
+        LostBinding: one did, and doesn't say any more which.
+    """
+    traces = (file.name.removeprefix("_shared-").removesuffix(".json") for file in lake.glob("_shared-*.json"))
+    folders = (path.parent.name for path in lake.glob(f"*/{BINDING_FILE}"))
+    return [name for name in sorted({*traces, *folders}) if read_binding(lake / name) is not None]
+
+
 def bind(folder: Path, binding: Binding) -> None:
     """Note what the folder follows, durably."""
     leave_trace(folder, binding)
-    write_atomically(folder / _FILE, binding.model_dump_json())
+    write_atomically(folder / BINDING_FILE, binding.model_dump_json())
 
 
 def leave_trace(folder: Path, binding: Binding) -> None:

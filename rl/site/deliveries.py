@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from conf.paths import Lake
 from conf.publication import IGNORED_WHERE, Pointer
+from conf.shared_lake.binding import BINDING_FILE, read_binding
 from conf.specs.source import Source, load_source
 from conf.tables import READ_RIGHT
 from rl.site.left_files import LeftFiles
@@ -47,6 +48,15 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """How far a source follows the store of a shared lake, as the home itself knows: the store isn't asked."""
+
+    url: str
+    commit: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class SourceState:
     """What a source delivered.
 
@@ -56,6 +66,7 @@ class SourceState:
         deliveries: that are published, the oldest first.
         missing: days between the first and the last without a delivery.
         may_reject: `wrong_share` up to which a delivery is published; None where the spec can't be read.
+        shared: what is followed of a shared lake; None where the home is alone.
     """
 
     name: str
@@ -63,6 +74,7 @@ class SourceState:
     deliveries: tuple[Delivery, ...]
     missing: tuple[date, ...]
     may_reject: float | None
+    shared: Shared | None = None
 
     @property
     def last(self) -> Delivery | None:
@@ -90,6 +102,7 @@ def read_source(lake: Lake, left: LeftFiles) -> SourceState:
         deliveries=tuple(deliveries),
         missing=_missing([one.day for one in deliveries]),
         may_reject=None if source is None else float(source.max_rejected_share),
+        shared=left.attempt(lambda: _shared(lake), None),
     )
 
 
@@ -109,6 +122,14 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         added.update(one)
     ordered = sorted(((n, name) for name, n in added.items() if n), key=lambda pair: (-pair[0], pair[1]))
     return {name: n for n, name in ordered}
+
+
+def _shared(lake: Lake) -> Shared | None:
+    binding = read_binding(lake.folder)
+    if binding is None:
+        return None
+    changed = (lake.folder / BINDING_FILE).stat().st_mtime
+    return Shared(binding.url, binding.followed, datetime.fromtimestamp(changed, UTC))
 
 
 def _spec(name: str) -> Source | None:
