@@ -33,9 +33,9 @@ def told_title(path: Path, form: CsvFormat, encoding: str, names: Sequence[str])
         return f"line {below + 1} holds the column names: say `skip_lines: {below}` under `csv`"
     widths = Counter(len(row) for row in cut[taken + 1 :])
     usual = widths.most_common(1)[0][0] if widths else 0
-    if taken < len(cut) and len(cut[taken]) < usual:
+    if taken < len(cut) and 2 * sum(map(bool, cut[taken])) <= usual:  # one cell more below is no title's doing
         return (
-            f"line {taken + 1} is cut into {len(cut[taken])} and most lines below it into {usual} values: where it is "
-            "a title, `skip_lines` under `csv` says how many lines stand above the column names"
+            f"line {taken + 1} holds {sum(map(bool, cut[taken]))} and most lines below it {usual} values: where it "
+            "is a title, `skip_lines` under `csv` says how many lines stand above the column names"
         )
     return None

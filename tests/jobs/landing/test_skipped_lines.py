@@ -77,8 +77,10 @@ def test_a_header_that_stands_elsewhere_is_refused(tmp_path: Path) -> None:
         (0, ["Sales report", *ROWS], "line 2 holds the column names: say `skip_lines: 1` under `csv`"),
         (0, ["Sales, all shops", "", *ROWS], "line 3 holds the column names: say `skip_lines: 2` under `csv`"),
         (2, ROWS, "line 1 holds the column names: say `skip_lines: 0` under `csv`"),
-        (0, ["Sales report", "day,who", *ROWS[1:]], "line 1 is cut into 1 and most lines below it into 2 values"),
+        (0, ["Sales report", "day,who", *ROWS[1:]], "line 1 holds 1 and most lines below it 2 values"),
+        (0, ["Sales report,", "day,who", *ROWS[1:]], "line 1 holds 1 and most lines below it 2 values"),
         (0, ["day,who", *ROWS[1:]], None),
+        (0, ["day,who", *(f"{row}," for row in ROWS[1:])], None),
         (0, ["day", "2026-01-05T10:00:00Z"], None),
     ],
 )
