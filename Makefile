@@ -226,9 +226,9 @@ on: pipeline-environment  ## let services serve the champion again (SCENARIO, WH
 	@exec $(PIPELINE) -m rl on --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
 # Airflow's tests mostly wait for its scheduler, so they run beside the others; what they say is shown afterwards.
-pseudonyms: pipeline-environment  ## what your own ids are called in lists and tables, as a CSV file to join them by (IDS, COLUMN, OUT)
+pseudonyms: pipeline-environment  ## what your own ids are called in lists and tables, as a CSV file to join them by (IDS, COLUMN, OUT, SOURCE)
 	@exec $(PIPELINE) -m rl pseudonyms --ids "$${IDS:?say which: make pseudonyms IDS=ids.csv COLUMN=customer OUT=pseudonyms.csv}" \
-	  --out "$${OUT:?say where: make pseudonyms IDS=ids.csv COLUMN=customer OUT=pseudonyms.csv}" $${COLUMN:+--column "$$COLUMN"}
+	  --out "$${OUT:?say where: make pseudonyms IDS=ids.csv COLUMN=customer OUT=pseudonyms.csv}" $${COLUMN:+--column "$$COLUMN"} $${SOURCE:+--source "$$SOURCE"}
 
 loop: pipeline-environment  ## days and nights of a simulated shop whose service serves what its nights promote; one picture (SCENARIO, DAYS, PAST, SEED)
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m rl loop --scenario "$${SCENARIO:-recommendation}" \

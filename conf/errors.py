@@ -10,6 +10,7 @@ NightcartError
         ├── StaleInputs   a publisher that saw strictly less than what is already published
         ├── DamagedFile   a published file whose bytes aren't those that were published
         ├── LakeChanged   a shared lake that another home has changed meanwhile
+        ├── LostBinding   a source that was shared and whose home doesn't know any more through which store
         └── StoreUnreachable  an object store that doesn't answer
 """
 
@@ -78,6 +79,12 @@ class DamagedFile(PublicationError):
 
 class LakeChanged(PublicationError):
     """Another home of a shared lake has published meanwhile what was to be published; nothing was changed."""
+
+
+class LostBinding(PublicationError):
+    """A source's folder followed a store and doesn't say any more which; it would silently be this home's alone."""
+
+    may_pass = False
 
 
 class StoreUnreachable(PublicationError):

@@ -282,6 +282,11 @@ def forgotten(folder: Path) -> Path:
     return folder.parent / f"_forgotten-{folder.name}"
 
 
+def shared_trace(folder: Path) -> Path:
+    """Return the file that says which store a source's folder was bound to, wherever that folder is now."""
+    return folder.parent / f"_shared-{folder.name}.json"
+
+
 def simulated_shop(home: Path, name: str) -> Path:
     """Return the folder of a simulated shop: shop.json and the logs it delivered."""
     return home / "shops" / name

@@ -26,6 +26,10 @@ from conf.specs.strict_yaml import StrictModel
 _DRAFT = re.compile(r"\..+\.json\.(?P<pid>\d+)(\.before)?")
 
 
+IGNORED_WHERE = "ignored/"
+"""How a profile's counts of lines begin that a column says mean nothing; the column follows."""
+
+
 class Manifest(GrownModel):
     """What a published version is and where it came from.
 

@@ -178,6 +178,14 @@ class Settings:
         return without_password(self.mlflow_uri)
 
     @property
+    def registry_name(self) -> str:
+        """The registry's name in the home's records; the home's own database keeps its name where the home is moved."""
+        path = self.mlflow_database
+        if path is not None and path.is_relative_to(self.home):
+            return str(path.relative_to(self.home))
+        return self.shown_mlflow_uri
+
+    @property
     def artifacts_uri(self) -> str | None:
         """Where files of runs and models go; None where an MLflow server keeps them in a place of its own."""
         if self.mlflow_uri.startswith("http"):

@@ -10,6 +10,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLBran
 from airflow.sdk import Param
 from airflow.sdk.execution_time.hitl import HITLUser
 
+from dags.rejected_version import skip_if_rejected
+
 APPROVE, REJECT = ApprovalOperator.APPROVE, ApprovalOperator.REJECT
 ANSWER = "answer"
 NO_COMMENT = "no comment"
@@ -43,9 +45,15 @@ class Approval(HITLBranchOperator):
         self.days_to_answer = days_to_answer
 
     def execute(self, context: Any) -> Any:
-        """Ask, or pass on to what comes next where another approval before it is enough."""
+        """Ask, or pass on to what comes next where another approval before it is enough.
+
+        Raises:
+            AirflowSkipException: the version was rejected meanwhile; there is nothing to ask.
+        """
+        found = context["ti"].xcom_pull(task_ids="read_registration")
+        skip_if_rejected(found["model"], found["version"])
         if self.first is not None:
-            if context["ti"].xcom_pull(task_ids="read_registration")["n_people"] < 2:
+            if found["n_people"] < 2:
                 self.log.info("one person is enough for this version")
                 return self.do_branch(context, self.approved)
             said = context["ti"].xcom_pull(task_ids=self.first, key=ANSWER)["who"]

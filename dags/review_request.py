@@ -13,6 +13,7 @@ from conf.paths import Run
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from dags.deployment.served_pages import page_address
+from dags.rejected_version import skip_if_rejected
 from dags.run_date import run_date
 
 APPROVAL_SUBJECT = (
@@ -56,8 +57,9 @@ def read_registration(dag_run: Any, scenario: str) -> dict[str, Any]:
     `page_url` is where Airflow serves the page, `n_people` how many people have to approve the version.
 
     Raises:
-        AirflowSkipException: the gate's verdict isn't promote, or nothing was learned: there is nothing to approve.
-        AirflowException: nothing is registered for the date.
+        AirflowSkipException: the gate's verdict isn't promote, nothing was learned, or the version was rejected before:
+            there is nothing to approve.
+        AirflowException: nothing is registered for the date, or the record of decisions can't be read.
     """
     settings = Settings.from_environment()
     run = Run(settings.home, settings.source, scenario, date.fromisoformat(run_date(dag_run)))
@@ -72,6 +74,7 @@ def read_registration(dag_run: Any, scenario: str) -> dict[str, Any]:
         raise AirflowSkipException(
             f"{registration['model']} version {registration['version']}: verdict {registration['verdict']} ({reasons})"
         )
+    skip_if_rejected(registration["model"], registration["version"])
     request: dict[str, Any] = registration.get("request") or _UNTOLD  # an earlier release didn't say
     review = load_pipeline(scenario, settings.source).scenario.review
     return {

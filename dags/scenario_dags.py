@@ -162,7 +162,8 @@ def _review(pipeline: Pipeline, settings: Settings) -> DAG:
     ) as dag:
         read = PythonOperator(
             task_id="read_registration",
-            doc_md="Reads which version was registered for the date; skips the rest unless the verdict is promote.",
+            doc_md="Reads which version was registered for the date; skips the rest unless the verdict is promote, "
+            "and where somebody has rejected the version already.",
             python_callable=read_registration,
             op_kwargs={"scenario": name},
             execution_timeout=timedelta(minutes=5),

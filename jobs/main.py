@@ -32,7 +32,6 @@ from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
 from conf.shared_lake.binding import is_shared
-from conf.shared_lake.following import follow_store
 from conf.specs.scenario import load_pipeline, scenario_names
 from conf.specs.source import Source, load_source
 from conf.specs.spec_hash import code_hash
@@ -128,12 +127,10 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
     files = find_files(source, logs) if logs is not None else None  # what can be refused shouldn't wait for Spark
     if is_shared(settings, source.name):
         keep_private(settings)
-        if (followed := follow_store(settings, source.name)) is not None:
-            log.info("lake_followed", **followed)
-            if followed["pointers"]:
-                from jobs.commands.follow import update_logs  # noqa: PLC0415  (few homes share their lake)
+        from jobs.commands.follow import follow_first  # noqa: PLC0415  (few homes share their lake)
 
-                update_logs(Lake(settings.lake, source.name))
+        if (followed := follow_first(settings, source.name)) is not None:
+            log.info("lake_followed", **followed)
     if given.command == "ingest":
         try:
             refuse_date_at_once(Lake(settings.lake, source.name), files, given.date)

@@ -24,7 +24,7 @@ from rl.logs import configure_logs
 
 NOTHING_TO_DO = 99
 
-_OF_THIS_HOME_ALONE = ("forget", "deliver", "loop")
+_OF_THIS_HOME_ALONE = ("forget", "deliver", "loop", "pseudonyms")
 
 app = typer.Typer(
     name="rl",
@@ -436,9 +436,12 @@ def pseudonyms(
     ids: Annotated[Path, typer.Option(help="File of the shop's own ids: CSV with a header, or one a line.")],
     out: Annotated[Path, typer.Option(help="CSV file to write; it must not exist.")],
     column: Annotated[str | None, typer.Option(help="Column of the CSV file; default: whole lines.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Source whose shoppers they are; default: all that the home has tables of.")
+    ] = None,
 ) -> None:
     """Write what a shop's own ids are called in lists and tables."""
-    _run_command("pseudonyms", ids=ids, column=column, out=out)
+    _run_command("pseudonyms", ids=ids, column=column, out=out, source=source)
 
 
 @app.command("forget")

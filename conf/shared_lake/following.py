@@ -14,7 +14,7 @@ from conf.intact_files import damage_in, note_whole, refuse_damaged, repair_comm
 from conf.paths import Lake
 from conf.publication import FileSum, Pointer, publishing, read_pointer, read_pointers, sync, write_atomically
 from conf.settings import Settings
-from conf.shared_lake.binding import Binding, bind, read_binding
+from conf.shared_lake.binding import Binding, bind, leave_trace, lost_binding, read_binding
 from conf.shared_lake.commit_log import Commit, CommitLog, folded
 from conf.shared_lake.object_store import ObjectStore
 from conf.tables import SCHEMA_VERSION
@@ -39,18 +39,23 @@ def follow_store(settings: Settings, source: str) -> Followed | None:
     """Bring a source's folder to what the store says is current; None where it follows none.
 
     A folder that is bound to a store follows it whether the setting is there or not. The first time, a store without
-    commits of the source gets what the home has, and a home without tables what the store has.
+    commits of the source gets what the home has, and a home without tables what the store has. A folder whose binding
+    was lost is bound anew where the setting names its store.
 
     Raises:
-        LakeChanged: both have tables of the source, and they differ.
+        LakeChanged: both have tables of the source, and the home's were never the store's; or the store isn't the one
+            that was followed.
+        LostBinding: the folder doesn't say any more which store it follows, nor does the setting.
         PublicationError: the folder follows another store, or a pointer of an earlier release names no sums.
         DamagedFile: a file that would be shared isn't what was published.
         StoreUnreachable: the store doesn't answer.
         SettingError: the address is none of a store, or others' events have ids of another pseudonym key.
     """
     lake = Lake(settings.lake, source)
-    binding = read_binding(lake.folder)
-    url = (settings.lake_store or "").rstrip("/") or (binding.url if binding else "")
+    given = (settings.lake_store or "").rstrip("/")
+    lost = lost_binding(lake.folder) if given else None
+    binding = lost or read_binding(lake.folder)
+    url = given or (binding.url if binding else "")
     if not url:
         return None
     if binding is not None and binding.url != url:
@@ -60,11 +65,13 @@ def follow_store(settings: Settings, source: str) -> Followed | None:
         )
     log = CommitLog(ObjectStore(url), source)
     with publishing(lake.lock):
-        binding = read_binding(lake.folder)  # another process may have followed meanwhile
+        lost = lost_binding(lake.folder)
+        binding = None if lost else read_binding(lake.folder)  # another process may have followed meanwhile
         if binding is None:
-            told = _bind(settings, lake, log)
+            told = _bind(settings, lake, log, lost)
             _reads_from[lake.folder] = told["commit"]
             return told
+        leave_trace(lake.folder, binding)
         commits = log.since(binding)
         _refuse_other_key(settings, url, folded(commits))
         _refuse_later_release(url, folded(commits))
@@ -166,9 +173,18 @@ def new_commit(pointers: Mapping[str, Pointer]) -> Commit:
     return Commit(writer=uuid4().hex, pointers=dict(pointers))
 
 
-def _bind(settings: Settings, lake: Lake, log: CommitLog) -> Followed:
-    """Bind a folder to its store, whichever of both has tables."""
+def _bind(settings: Settings, lake: Lake, log: CommitLog, lost: Binding | None) -> Followed:
+    """Bind a folder to its store, whichever of both has tables.
+
+    Args:
+        settings: of the home.
+        lake: whose folder it is.
+        log: of the store.
+        lost: what the folder followed before; None where it never followed a store.
+    """
     ours, url = own_pointers(lake), log.store.url
+    if lost is not None:
+        log.since(lost)  # refuses a store that isn't the one that was followed
     last, theirs = log.current()
     if last < 0 or (ours and not theirs):  # commits of homes that had nothing to share are no tables
         share_files(lake.folder, log, ours)
@@ -178,7 +194,7 @@ def _bind(settings: Settings, lake: Lake, log: CommitLog) -> Followed:
         lake.folder.mkdir(parents=True, exist_ok=True)
         bind(lake.folder, Binding(url=url, followed=last + 1, writer=made.writer))
         return _told(url, last + 1, 0, 0) | {"shared": len(ours)}
-    if other := sorted(path for path, pointer in ours.items() if not _same(theirs.get(path), pointer)):
+    if other := _never_shared(log, ours, theirs):
         raise LakeChanged(
             f"{url}: the store has tables of {lake.source}, and this home has others ({len(other)} differ, "
             f"{other[0]} first); share from one home alone, and name a new one here (NIGHTCART_HOME)"
@@ -269,6 +285,15 @@ def _fetch(log: CommitLog, place: Path, expected: FileSum) -> None:
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _never_shared(log: CommitLog, ours: Mapping[str, Pointer], theirs: Mapping[str, Pointer]) -> list[str]:
+    """Return the home's pointers that the store's log has, or had, nowhere: following would lose what they name."""
+    other = sorted(path for path, pointer in ours.items() if not _same(theirs.get(path), pointer))
+    if not other:
+        return []
+    before = log.after(-1).values()
+    return [path for path in other if not any(_same(one.pointers.get(path), ours[path]) for one in before)]
 
 
 def _same(theirs: Pointer | None, ours: Pointer) -> bool:

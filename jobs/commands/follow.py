@@ -25,10 +25,24 @@ def follow(settings: Settings, source: str) -> Followed:
         SettingError: the source follows no store.
         PublicationError: the store doesn't answer, or this home and the store have different tables.
     """
-    found = follow_store(settings, load_source(source).name)
+    found = follow_first(settings, load_source(source).name)
     if found is None:
         raise SettingError(f"{source} follows no store; name one (NIGHTCART_LAKE_STORE=s3://bucket/shop)")
-    update_logs(Lake(settings.lake, source))
+    return found
+
+
+def follow_first(settings: Settings, source: str) -> Followed | None:
+    """Bring a source's tables to what the store says before a command works on them; None where it follows none.
+
+    Other engines' logs follow too, also where nothing was taken over now: commands of `python -m rl`, which write no
+    such logs, may have followed before.
+
+    Raises:
+        PublicationError: as of `follow_store`.
+    """
+    found = follow_store(settings, source)
+    if found is not None:
+        update_logs(Lake(settings.lake, source))
     return found
 
 

@@ -13,7 +13,7 @@ import structlog
 from pyspark.sql import SparkSession
 
 from conf.paths import Lake
-from conf.publication import Manifest, read_pointer
+from conf.publication import IGNORED_WHERE, Manifest, read_pointer
 from conf.settings import Settings
 from conf.specs.source import Source
 from conf.specs.spec_hash import source_hash
@@ -22,7 +22,7 @@ from jobs.errors import CheckError, DeliveryError, UnlikelyDelivery
 from jobs.events.ingest import Ingestion, ingest_deliveries
 from jobs.landing.acceptance import accepted_note
 from jobs.landing.delivered_files import unread_files, unread_lines
-from jobs.landing.delivery_drift import IGNORED_WHERE, gap_drifts, is_of_gap
+from jobs.landing.delivery_drift import gap_drifts, is_of_gap
 from jobs.landing.held_back import open_days, read_held_back, refuse_held_back
 from jobs.landing.landing import land, refuse_date_without_data
 from jobs.landing.missing_days import missing_days

@@ -105,6 +105,11 @@ class FeedCheck:
         """Lines of any reason."""
         return sum(len(lines) for lines in self.rejected.values())
 
+    def ignored_where(self) -> dict[str, int]:
+        """Return how many lines each column of `ignore_where` set aside; none that set aside nothing."""
+        found = {column: len(lines) for (reason, column), lines in self.rejected.items() if reason == "ignored"}
+        return {column: n for column, n in sorted(found.items(), key=str) if column is not None and n}
+
     def unknown_words(self) -> Counter[str]:
         """Return the event types that the source doesn't know, with their lines."""
         lines = self.rejected.get(("unknown_event_type", None), [])
@@ -135,7 +140,10 @@ class FeedCheck:
             self.n_lines, self.files, self.n_files, self.n_about, is_all=self.is_all, has_ends=self.has_ends
         )
         yield f"{self.name}: {told}"
-        yield f"  accepted {self.n_lines - self.n_rejected}, rejected {self.n_rejected}"
+        left_out = self.ignored_where()
+        told = ", ".join(f"{column} {n}" for column, n in left_out.items())
+        ignored = f", {sum(left_out.values())} of them set aside by ignore_where ({told})" if left_out else ""
+        yield f"  accepted {self.n_lines - self.n_rejected}, rejected {self.n_rejected}{ignored}"
         if self.n_events:
             kinds = ", ".join(f"{kind} {n}" for kind, n in self.n_events.most_common())
             yield f"  events: {kinds}; {len(self.users)} shoppers; {self._span()}"
@@ -177,17 +185,14 @@ class FeedCheck:
 
     def _rules_without_effect(self) -> Iterator[str]:
         """Yield the rules of `ignore_where` that leave out nothing here: misspelled ones, maybe; or everything."""
+        left_out = self.ignored_where()
         for column in dict.fromkeys(one.column for one in self.source.events.ignore_where):
-            n_left_out = len(self.rejected.get(("ignored", column), []))
-            if self.n_lines and not n_left_out:
+            if self.n_lines and column not in left_out:
                 yield (
                     f"ignore_where: {column} left out none of {self.n_lines} lines. Do column and values stand there "
                     "as the file writes them?"
                 )
-        n_ignored = sum(
-            len(lines) for (reason, column), lines in self.rejected.items() if reason == "ignored" and column
-        )
-        if self.n_lines and n_ignored == self.n_lines:
+        if self.n_lines and sum(left_out.values()) == self.n_lines:
             yield f"ignore_where left out all {self.n_lines} lines: no event would be left"
 
     def result(self) -> dict[str, Any]:
@@ -206,6 +211,7 @@ class FeedCheck:
             "n_files_looked_at": len(self.files),
             "n_lines_about": self.n_lines if self.is_all else self.n_about,
             "unknown_event_types": dict(self.unknown_words().most_common(20)),
+            "ignored_where": self.ignored_where(),
             "ignored_event_types": dict(self.n_ignored.most_common(20)),
             "warnings": self.warnings(),
             "unended_files": self.unended,

@@ -1,4 +1,8 @@
-"""Deliveries that a person took as they are, each with the reason: good for the files that were looked at alone."""
+"""Deliveries that a person took as they are, each with the reason: good for the files that were looked at alone.
+
+The word is noted in the home where it was given, and kept by the manifest of what was published on it: other homes of a
+shared lake, and a home whose notes are gone, read it there and don't ask again.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,10 @@ from conf.tables import EVENTS
 from jobs.errors import DeliveryError
 from jobs.landing.held_back import leave_out
 from jobs.landing.raw_deliveries import RawDelivery, raw_folder, read_raw_deliveries
+
+_NOTES = ("accepted", "accepted_by", "accepted_at")
+_NO_FILES = ("ids", "currencies_before")
+"""What a manifest's inputs name beside the delivery's own files and their headers."""
 
 
 def accept(lake: Lake, delivery_date: date, reason: str, *, who: str = "") -> None:
@@ -41,16 +49,8 @@ def accepted_notes(lake: Lake, deliveries: Iterable[RawDelivery]) -> dict[date, 
 
     What an earlier release noted has no name and no time.
     """
-    found = {}
-    for delivery in deliveries:
-        try:
-            content = json.loads(_path(lake, delivery.delivery_date).read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            continue
-        if content["inputs"] == delivery.inputs:
-            notes = {"accepted": content["reason"], "accepted_by": content.get("who"), "accepted_at": content.get("at")}
-            found[delivery.delivery_date] = {name: one for name, one in notes.items() if one}
-    return found
+    told = {one.delivery_date: _noted(lake, one) or _published(lake, one) for one in deliveries}
+    return {day: notes for day, notes in told.items() if notes}
 
 
 def accepted_note(notes: Mapping[str, str]) -> dict[str, str]:
@@ -63,6 +63,29 @@ def is_published(lake: Lake, delivery_date: date) -> bool:
     """Return whether what is published of the delivery was accepted by a person."""
     pointer = read_pointer(Lake.pointer(lake.table(EVENTS.name), f"delivery_date={delivery_date}"))
     return pointer is not None and "accepted" in pointer.manifest.notes
+
+
+def _noted(lake: Lake, delivery: RawDelivery) -> dict[str, str]:
+    """Return what was noted in this home of a delivery with the files it has now; nothing if nobody accepted it."""
+    try:
+        content = json.loads(_path(lake, delivery.delivery_date).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    if content["inputs"] != delivery.inputs:
+        return {}
+    notes = {"accepted": content["reason"], "accepted_by": content.get("who"), "accepted_at": content.get("at")}
+    return {name: one for name, one in notes.items() if one}
+
+
+def _published(lake: Lake, delivery: RawDelivery) -> dict[str, str]:
+    """Return the same as the manifest of its events says, wherever they were ingested."""
+    pointer = read_pointer(Lake.pointer(lake.table(EVENTS.name), f"delivery_date={delivery.delivery_date}"))
+    if pointer is None or "accepted" not in pointer.manifest.notes:
+        return {}
+    files = {name: one for name, one in pointer.manifest.inputs.items() if name.partition("/")[0] not in _NO_FILES}
+    if files != delivery.inputs:
+        return {}
+    return {name: one for name, one in pointer.manifest.notes.items() if name in _NOTES}
 
 
 def _path(lake: Lake, delivery_date: date) -> Path:

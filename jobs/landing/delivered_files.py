@@ -28,6 +28,7 @@ from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
 from jobs.landing.raw_lines import n_unnested_lines
 from jobs.landing.skipped_records import refuse_skipped_record, refuse_skipped_side_record
+from jobs.landing.title_lines import told_title
 from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
@@ -301,7 +302,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
     if first is None:
         raise _without_header(file, source)
     header = table.csv.with_added(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
-    _refuse_unfit_columns_of(file, header, table.raw_columns, source, table.csv)
+    _refuse_unfit_columns_of(file, header, table.raw_columns, source, table.csv, encoding=table.encoding)
     return header
 
 
@@ -423,11 +424,17 @@ def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: S
     fill = source.csv.fill_down if source.csv is not None else None
     needed = [*mapped_columns(source), *((fill.by, *fill.columns) if fill is not None else ())]
     columns = [_first_key(name, header, source.csv) for name in needed]
-    _refuse_unfit_columns_of(file, header, columns, source, source.csv)
+    _refuse_unfit_columns_of(file, header, columns, source, source.csv, encoding=source.encoding)
 
 
 def _refuse_unfit_columns_of(
-    file: DeliveredFile, header: tuple[str, ...], columns: Sequence[str], source: Source, form: CsvFormat | None
+    file: DeliveredFile,
+    header: tuple[str, ...],
+    columns: Sequence[str],
+    source: Source,
+    form: CsvFormat | None,
+    *,
+    encoding: str = "utf-8",
 ) -> None:
     names = list(dict.fromkeys(columns))
     are_values = form is not None and _may_be_values(file, header, names)
@@ -439,6 +446,8 @@ def _refuse_unfit_columns_of(
             number = form.skip_lines + 1
             problems = [f"column {name!r} is missing" for name in names]
             problems.append(f"in line {number} values stand: does the file have what skip_lines and has_header say?")
+        if form is not None and (title := told_title(file.path, form, encoding, names)) is not None:
+            problems.append(title)
         found = f"{', '.join(known[:20])}{', ...' if len(known) > 20 else ''}"
         raise DeliveryError(
             f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; found: {found}"

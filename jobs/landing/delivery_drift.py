@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.event_types import EVENT_TYPE_RANK
+from conf.publication import IGNORED_WHERE
 from conf.specs.source import Source
 from conf.tables import READ_RIGHT
 from jobs.landing.delivery_limits import RejectedLines, unread_fields
@@ -43,9 +44,6 @@ _BITS = 5
 _MAGNITUDES = ("price", "quantity")
 _MONEY = ("price", "amount", "quantity")
 _NO_DELIVERY = "no delivery came for"
-IGNORED_WHERE = "ignored/"
-"""How a profile's counts of lines begin that a column says mean nothing."""
-
 _FIELDS = ("user_id", *[name for name in RECORD_FIELDS if name != "event_type"])
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import structlog
 
 from conf.night_lock import whole_night
-from conf.paths import Lake, Run, forgotten, site_folder, source_runs
+from conf.paths import Lake, Run, forgotten, shared_trace, site_folder, source_runs
 from conf.publication import publishing
 from conf.settings import Settings
-from conf.shared_lake.binding import read_binding
+from conf.shared_lake.binding import lost_binding, read_binding
 from conf.shared_lake.commit_log import CommitLog
 from conf.shared_lake.object_store import ObjectStore
 from conf.specs.strict_yaml import suggest
@@ -45,7 +45,8 @@ def run(*, settings: Settings, source: str, is_confirmed: bool, is_forced: bool)
         raise ForgettingError(f"{source!r} is no name of a source; expected one such as my_shop (SOURCE)")
     folders = (Lake(settings.lake, source).folder, source_runs(settings.home, source))
     found = [one for folder in folders for one in (folder, forgotten(folder)) if one.is_dir()]
-    if not found:
+    trace = shared_trace(folders[0])
+    if not found and not trace.exists():
         raise ForgettingError(_nothing(settings, source))
     _refuse_shared(settings, source)
     if not is_forced:
@@ -53,8 +54,10 @@ def run(*, settings: Settings, source: str, is_confirmed: bool, is_forced: bool)
     removed = _measured(found)
     if not is_confirmed:
         told = ", ".join(f"{name} ({one['files']} files, {one['bytes']:,} bytes)" for name, one in removed.items())
+        told = told or f"{trace}, which says through which store it was shared"
         raise ForgettingError(f"nothing was removed; YES=1 removes of {source}: {told}")
     with _alone(settings, source):
+        trace.unlink(missing_ok=True)  # first: a folder without it is still bound, it alone would refuse the name
         for folder in folders:
             _empty(forgotten(folder))
             if folder.is_dir():
@@ -69,7 +72,8 @@ def run(*, settings: Settings, source: str, is_confirmed: bool, is_forced: bool)
 
 def _refuse_shared(settings: Settings, source: str) -> None:
     """Raise where the store of a shared lake would bring back what is removed here."""
-    binding = read_binding(Lake(settings.lake, source).folder)
+    folder = Lake(settings.lake, source).folder
+    binding = lost_binding(folder) or read_binding(folder)
     if binding is not None and CommitLog(ObjectStore(binding.url), source).current()[0] >= 0:
         raise ForgettingError(
             f"{source} is shared through {binding.url}, which would bring it back, and other homes hold it too: remove "

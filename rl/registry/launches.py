@@ -70,6 +70,19 @@ class Promise(StrictModel):
     against_control: PromisedGain | None = None
 
 
+class ScheduledBound(StrictModel):
+    """What decided whether a stage grew at a look of its schedule, beside the bounds of every day.
+
+    number: of the scheduled look of the stage, from 1. lower: bound of the gain, which is missed at any scheduled look
+    of the stage with probability `level` at most. margin: the stage grew where the bound was above minus it.
+    """
+
+    number: int = Field(ge=1)
+    lower: float
+    level: float
+    margin: float
+
+
 class Look(StrictModel):
     """What one day's look at a stage found; figures are None where they couldn't be had, and `why` says so.
 
@@ -77,7 +90,9 @@ class Look(StrictModel):
     of them with their attribution closed. n_new, n_replaced: shoppers of each arm. new_mean, replaced_mean: value a
     shopper since the stage began, adjusted. gain: relative difference of the two, .1 for 10% more; standard_error: its
     own. lower, upper: its bounds, each of which is missed at any look of the stage with probability `level` at most.
-    mismatch: p-value of the arms' sizes.
+    By these a version goes back on any day, and grows where no schedule says when. mismatch: p-value of the arms'
+    sizes. scheduled: what decided growth on a schedule; None on other days, where something else decided, and in lines
+    of an earlier release.
     """
 
     day: date
@@ -95,6 +110,7 @@ class Look(StrictModel):
     upper: float | None = None
     level: float | None = None
     mismatch: float | None = None
+    scheduled: ScheduledBound | None = None
 
 
 class Stage(StrictModel):

@@ -241,10 +241,7 @@ def _ways_on(settings: Settings) -> str:
 
 def registry_address(settings: Settings) -> str:
     """Return the registry's name in the record; the home's own database keeps its name where the home is moved."""
-    path = settings.mlflow_database
-    if path is not None and path.is_relative_to(settings.home):
-        return str(path.relative_to(settings.home))
-    return settings.shown_mlflow_uri
+    return settings.registry_name
 
 
 def _registries(settings: Settings) -> dict[str, dict[str, KnownModel]]:

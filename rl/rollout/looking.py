@@ -89,4 +89,5 @@ def _told(day: date, found: StageValues, evidence: Evidence) -> Look:
         upper=evidence.upper,
         level=evidence.level,
         mismatch=evidence.mismatch,
+        scheduled=evidence.scheduled,
     )

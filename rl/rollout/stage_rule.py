@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conf.specs.rollout import Rollout, Schedule
 from rl.page.wording import counted
-from rl.registry.launches import LookDecision
+from rl.registry.launches import LookDecision, ScheduledBound
 from rl.rollout.bounds import anytime_reach, scheduled_reach
 from rl.rollout.comparison import Comparison
 from rl.rollout.mismatch import SURELY_MISMATCHED
@@ -49,6 +49,7 @@ class Evidence:
         upper: likewise.
         level: one-sided, that each bound spends over all looks of the stage.
         mismatch: p-value of the arms' sizes.
+        scheduled: what decided growth where a scheduled look did; else None.
     """
 
     decision: LookDecision
@@ -58,6 +59,7 @@ class Evidence:
     upper: float | None
     level: float
     mismatch: float
+    scheduled: ScheduledBound | None = None
 
 
 def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
@@ -78,19 +80,21 @@ def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
         return Evidence("hold", _sized(look) or found, None, None, None, level, look.mismatch)
     reach = anytime_reach(found.standard_error, level=level, margin=rollout.margin)
     lower, upper = found.gain - reach, found.gain + reach
-    decision, why = _decided(rollout, look, found, lower=lower, upper=upper)
-    return Evidence(decision, why, found, lower, upper, level, look.mismatch)
+    bound = _scheduled_bound(rollout, look, found)
+    decision, why = _decided(rollout, look, found, lower=lower, upper=upper, bound=bound)
+    decided_it = bound if upper >= 0 and not (_sized(look) or _strayed(look)) else None
+    return Evidence(decision, why, found, lower, upper, level, look.mismatch, decided_it)
 
 
 def _decided(
-    rollout: Rollout, look: StageLook, found: Comparison, *, lower: float, upper: float
+    rollout: Rollout, look: StageLook, found: Comparison, *, lower: float, upper: float, bound: ScheduledBound | None
 ) -> tuple[LookDecision, str]:
     if upper < 0:
         return "retreat", f"it earns less a shopper: {found.gain:+.1%}, at most {upper:+.1%}"
     if problem := _sized(look) or _strayed(look):
         return "hold", problem
     if rollout.schedule is not None:
-        is_shown, why = _on_schedule(rollout, rollout.schedule, look, found)
+        is_shown, why = _on_schedule(rollout, rollout.schedule, look, found, bound)
     elif look.n_days < rollout.min_days:
         is_shown, why = False, f"{look.n_days} of {counted(rollout.min_days, 'day is', 'days are')} counted"
     else:
@@ -102,17 +106,26 @@ def _decided(
     return ("complete" if rollout.next_share(look.share) == 1 else "grow"), why
 
 
-def _on_schedule(rollout: Rollout, schedule: Schedule, look: StageLook, found: Comparison) -> tuple[bool, str]:
-    if not look.scheduled:
+def _scheduled_bound(rollout: Rollout, look: StageLook, found: Comparison) -> ScheduledBound | None:
+    if rollout.schedule is None or not look.scheduled:
+        return None
+    margin, level = scheduled_margin(rollout, rollout.schedule, look.share)
+    reach = scheduled_reach(found.standard_error, level=level, look=look.scheduled)
+    return ScheduledBound(number=look.scheduled, lower=found.gain - reach, level=level, margin=margin)
+
+
+def _on_schedule(
+    rollout: Rollout, schedule: Schedule, look: StageLook, found: Comparison, bound: ScheduledBound | None
+) -> tuple[bool, str]:
+    if bound is None:
         due = schedule.days - look.n_days % schedule.days
         return False, f"growth is decided every {counted(schedule.days, 'day')} of a stage, next after {due} more"
-    margin, level = scheduled_margin(rollout, schedule, look.share)
-    reach = scheduled_reach(found.standard_error, level=level, look=look.scheduled)
-    lower = found.gain - reach
-    if lower > -margin:
-        return True, _against_margin(found, lower, margin)
+    against = _against_margin(found, bound.lower, bound.margin)
+    if bound.lower > -bound.margin:
+        return True, against
     stays = f"stays at {look.share:.0%}: " if rollout.next_share(look.share) > schedule.beyond.share else ""
-    return False, stays + _against_margin(found, lower, margin) + _days_missing(look, found, reach=reach, margin=margin)
+    missing = _days_missing(look, found, reach=found.gain - bound.lower, margin=bound.margin)
+    return False, stays + against + missing
 
 
 def scheduled_margin(rollout: Rollout, schedule: Schedule, share: float) -> tuple[float, float]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from conf.paths import Lake
-from conf.publication import Pointer
+from conf.publication import IGNORED_WHERE, Pointer
+from conf.shared_lake.binding import BINDING_FILE, read_binding
 from conf.specs.source import Source, load_source
 from conf.tables import READ_RIGHT
 from rl.site.left_files import LeftFiles
@@ -18,7 +20,10 @@ _REJECTED = "rejected."
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery as its manifest counts it: accepted + rejected + not yet = lines, where nothing was derived."""
+    """A delivery as its manifest counts it: accepted + rejected + not yet = lines, where nothing was derived.
+
+    ignored_where: of the ignored lines those that a column of `ignore_where` set aside, by its name.
+    """
 
     day: date
     n_lines: int
@@ -28,6 +33,7 @@ class Delivery:
     reasons: Mapping[str, int]
     published_at: datetime
     notes: tuple[str, ...] = ()
+    ignored_where: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rejected_share(self) -> float | None:
@@ -42,6 +48,15 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """How far a source follows the store of a shared lake, as the home itself knows: the store isn't asked."""
+
+    url: str
+    commit: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class SourceState:
     """What a source delivered.
 
@@ -51,6 +66,7 @@ class SourceState:
         deliveries: that are published, the oldest first.
         missing: days between the first and the last without a delivery.
         may_reject: `wrong_share` up to which a delivery is published; None where the spec can't be read.
+        shared: what is followed of a shared lake; None where the home is alone.
     """
 
     name: str
@@ -58,6 +74,7 @@ class SourceState:
     deliveries: tuple[Delivery, ...]
     missing: tuple[date, ...]
     may_reject: float | None
+    shared: Shared | None = None
 
     @property
     def last(self) -> Delivery | None:
@@ -66,10 +83,11 @@ class SourceState:
 
 @dataclass(frozen=True)
 class Reasons:
-    """Lines that were rejected over several deliveries, by reason."""
+    """Lines that were rejected over several deliveries, by reason; of ignored ones, by the column that says so."""
 
     n_lines: int = 0
     by_reason: dict[str, int] = field(default_factory=dict)
+    ignored_where: dict[str, int] = field(default_factory=dict)
 
 
 def read_source(lake: Lake, left: LeftFiles) -> SourceState:
@@ -84,17 +102,34 @@ def read_source(lake: Lake, left: LeftFiles) -> SourceState:
         deliveries=tuple(deliveries),
         missing=_missing([one.day for one in deliveries]),
         may_reject=None if source is None else float(source.max_rejected_share),
+        shared=left.attempt(lambda: _shared(lake), None),
     )
 
 
 def reasons_of(deliveries: Sequence[Delivery]) -> Reasons:
     """Return the rejected lines of the deliveries by reason, the most frequent first."""
-    added: dict[str, int] = {}
-    for one in deliveries:
-        for reason, n in one.reasons.items():
-            added[reason] = added.get(reason, 0) + n
-    ordered = sorted(((n, reason) for reason, n in added.items() if n), key=lambda pair: (-pair[0], pair[1]))
-    return Reasons(sum(one.n_lines for one in deliveries), {reason: n for n, reason in ordered})
+    return Reasons(
+        sum(one.n_lines for one in deliveries),
+        _summed(one.reasons for one in deliveries),
+        _summed(one.ignored_where for one in deliveries),
+    )
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the counts added up by name, the largest first, without those of none."""
+    added: Counter[str] = Counter()
+    for one in counts:
+        added.update(one)
+    ordered = sorted(((n, name) for name, n in added.items() if n), key=lambda pair: (-pair[0], pair[1]))
+    return {name: n for n, name in ordered}
+
+
+def _shared(lake: Lake) -> Shared | None:
+    binding = read_binding(lake.folder)
+    if binding is None:
+        return None
+    changed = (lake.folder / BINDING_FILE).stat().st_mtime
+    return Shared(binding.url, binding.followed, datetime.fromtimestamp(changed, UTC))
 
 
 def _spec(name: str) -> Source | None:
@@ -111,6 +146,10 @@ def _delivery(partition: str, pointer: Pointer, published_at: datetime) -> Deliv
         n_not_yet=counters.get("n_not_yet", 0),
         reasons={name.removeprefix(_REJECTED): n for name, n in counters.items() if name.startswith(_REJECTED)},
         published_at=published_at,
+        ignored_where=_summed(
+            {name.removeprefix(IGNORED_WHERE): n for name, n in of_feed.items() if name.startswith(IGNORED_WHERE)}
+            for of_feed in manifest.profile.values()
+        ),
         notes=(*(f"{name}: {words}" for name, words in manifest.notes.items()), *manifest.drift),
     )
 

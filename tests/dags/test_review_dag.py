@@ -198,6 +198,51 @@ def test_read_registration_skips_with_the_reasons(registered: Any) -> None:
         read_registration(FakeRun(partition_key=DATE), "recommendation")
 
 
+REJECTION = {
+    "registry": "mlflow.db",
+    "model": "recommendation-policy",
+    "kind": "reject",
+    "version": 3,
+    "replaced": None,
+    "who": "ann",
+    "why": "too bold before the sale",
+    "at": "2026-02-01T09:30:00Z",
+}
+
+
+def test_nobody_is_asked_again_about_a_version_that_was_rejected(registered: Any, tmp_path: Path) -> None:
+    """The skipped task says by whom, when and why; the first word stands, and a cleared approval doesn't ask either."""
+    registered("promote")
+    again = REJECTION | {"who": "bob", "at": "2026-02-02T10:00:00Z", "why": "indeed"}
+    (tmp_path / "approvals.json").write_text(json.dumps([REJECTION, again]))
+    told = r"version 3 was rejected \(ann, 2026-02-01 09:30: too bold before the sale\) and stays so"
+    with pytest.raises(AirflowSkipException, match=told):
+        read_registration(FakeRun(partition_key=DATE), "recommendation")
+    for name in ("approve", "approve_second"):
+        asked: Any = review_dag("human", respondents=("ann", "bob"), second_person_above=0.3).get_task(name)
+        known = {"model": "recommendation-policy", "version": "3", "n_people": 2}
+        with pytest.raises(AirflowSkipException, match=told):
+            asked.execute({"ti": SimpleNamespace(xcom_pull=lambda known=known, **_: known)})
+
+
+@pytest.mark.parametrize(
+    "other", [{"version": 2}, {"model": "promotion-policy"}, {"registry": "http://mlflow"}, {"kind": "approve"}]
+)
+def test_what_was_said_of_another_version_keeps_nobody_from_being_asked(
+    registered: Any, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    registered("promote")
+    (tmp_path / "approvals.json").write_text(json.dumps([REJECTION | other]))
+    assert read_registration(FakeRun(partition_key=DATE), "recommendation")["version"] == "3"
+
+
+def test_a_record_that_can_not_be_read_is_told_before_anybody_is_asked(registered: Any, tmp_path: Path) -> None:
+    registered("promote")
+    (tmp_path / "approvals.json").write_text("[{}]")
+    with pytest.raises(AirflowException, match="not what this home wrote of who approved what"):
+        read_registration(FakeRun(partition_key=DATE), "recommendation")
+
+
 def test_read_registration_without_any_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A review of a date that was never trained is broken, not a refusal."""
     monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))

@@ -205,5 +205,33 @@ def test_a_rule_that_ignores_nothing_or_everything_is_told(
     )
     source = _source(events={"ignore_where": rules})
     checks, unread = check_source(source, tmp_path)
-    told = [line for line in report_lines(checks, unread, source) if "ignore_where" in line]
+    told = [line for line in report_lines(checks, unread, source) if line.startswith("  ignore_where")]
     assert len(told) == len(expected) and all(want in one for want, one in zip(expected, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rules", "told", "counts"),
+    [
+        ([], "accepted 2, rejected 2", {}),
+        (
+            [{"column": "what", "values": ["x"]}],
+            "rejected 2, 2 of them set aside by ignore_where (what 2)",
+            {"what": 2},
+        ),
+        (
+            [{"column": "what", "values": ["x"]}, {"column": "who", "values": ["robot"]}],
+            "accepted 0, rejected 4, 4 of them set aside by ignore_where (what 2, who 2)",
+            {"what": 2, "who": 2},
+        ),
+    ],
+)
+def test_lines_that_a_column_sets_aside_are_counted(
+    tmp_path: Path, rules: list[dict[str, Any]], told: str, counts: dict[str, int]
+) -> None:
+    """Apart from those that couldn't be read: nobody has to mend them."""
+    (tmp_path / "a.csv").write_text(
+        "at;what;who;order;price;n;sum\n" + "1767600000;p;robot;1;2;1;2\n1767600000;x;b;1;2;1;2\n" * 2
+    )
+    checks, unread = check_source(source := _source(events={"ignore_where": rules}), tmp_path)
+    assert told in "\n".join(report_lines(checks, unread, source))
+    assert checks[0].result()["ignored_where"] == counts

@@ -70,6 +70,38 @@ def test_a_header_that_stands_elsewhere_is_refused(tmp_path: Path) -> None:
     assert "bob" not in str(refused.value) and "aaa-9" in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["2026-01-05.csv", "2026-01-05.consent"])
+@pytest.mark.parametrize(
+    ("skipped", "lines", "told"),
+    [
+        (0, ["Sales report", *ROWS], "line 2 holds the column names: say `skip_lines: 1` under `csv`"),
+        (0, ["Sales, all shops", "", *ROWS], "line 3 holds the column names: say `skip_lines: 2` under `csv`"),
+        (2, ROWS, "line 1 holds the column names: say `skip_lines: 0` under `csv`"),
+        (0, ["Sales report", "day,who", *ROWS[1:]], "line 1 holds 1 and most lines below it 2 values"),
+        (0, ["Sales report,", "day,who", *ROWS[1:]], "line 1 holds 1 and most lines below it 2 values"),
+        (0, ["day,who", *ROWS[1:]], None),
+        (0, ["day,who", *(f"{row}," for row in ROWS[1:])], None),
+        (0, ["day", "2026-01-05T10:00:00Z"], None),
+    ],
+)
+def test_a_title_above_the_column_names_is_told(
+    tmp_path: Path, name: str, skipped: int, lines: list[str], told: str | None
+) -> None:
+    """Of a log and of a table beside it; a header with other names is none."""
+    source = _source(skip_lines=skipped)
+    (tmp_path / "2026-01-05.csv").write_text("a log is there\n")
+    (tmp_path / name).write_text("\n".join(lines) + "\n")
+    file = next(one for one in find_files(source, tmp_path) if one.name == name)
+    with pytest.raises(DeliveryError, match="the header doesn't fit") as refused:
+        measure(file, source, KEY)
+    found = str(refused.value)
+    assert told in found if told else "say `skip_lines" not in found and "lines below it" not in found
+    if name.endswith("csv"):
+        with pytest.raises(DeliveryError) as seen:
+            read_columns(file, source)
+        assert str(seen.value) == found
+
+
 def test_a_list_of_shoppers_without_its_header_is_not_quoted(tmp_path: Path) -> None:
     """Its first line may be somebody's, whatever it holds; names that merely differ are shown of any other file."""
     source = _source(skip_lines=0)

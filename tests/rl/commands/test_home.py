@@ -49,6 +49,15 @@ def test_an_empty_home_says_what_to_do(home: Home) -> None:
     assert [path.name for path in home.folder.iterdir()] == ["site"]
 
 
+def test_lines_set_aside_by_a_column_stand_beside_the_reasons(home: Home) -> None:
+    counters = {"n_lines": 100, "n_events": 80, "n_rejected": 20, "rejected.ignored": 20}
+    profile = {SOURCE: {"n_lines": 100, "ignored/channel": 15}}
+    home.publish(home.lake.table("events"), f"delivery_date={DAY}", counters=counters, profile=profile)
+    page = written(home.settings)
+    assert "of these, by what stands in <code>channel</code> (<code>ignore_where</code>)" in page
+    assert re.search(r"channel.*?<td class=\"n\">15</td><td class=\"n\">15", page)
+
+
 def test_the_share_that_a_champion_decides_for_is_told_with_since_when(home: Home) -> None:
     """By the home's own records; once a first version was rolled back, by whom and why the shop decides."""
     home.night(0)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.pseudonyms import pseudonym
+from conf.specs.source import Source, load_source
 from rl.commands.pseudonyms import run
 from rl.errors import ServingError
 from tests.rl.serving.served_home import KEY, settings_at
@@ -33,6 +34,51 @@ def test_lines_are_ids_where_no_column_is_named(tmp_path: Path) -> None:
     (tmp_path / "ids").write_text("a\nb\n\n")
     run(settings=settings_at(tmp_path), ids=tmp_path / "ids", column=None, out=tmp_path / "out")
     assert [row[0] for row in _written(tmp_path / "out")] == ["id", "a", "b"]
+
+
+def _folding(name: str) -> Source:
+    """Return a source that reads shoppers' capitals as small letters where its name says so."""
+    found = load_source("simulated_shop")
+    user = found.events.user_id.model_copy(update={"fold_case": name == "folding"})
+    return found.model_copy(update={"name": name, "events": found.events.model_copy(update={"user_id": user})})
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with an id that has capitals, and sources of which one folds them."""
+    monkeypatch.setattr("rl.commands.pseudonyms.load_source", _folding)
+    monkeypatch.setattr("rl.commands.pseudonyms.source_names", lambda: ["folding", "keeping"])
+    (tmp_path / "ids").write_text("AB-7\nab-7\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("held", "source", "read"),
+    [
+        (["folding"], None, "ab-7"),
+        (["keeping", "_locks", "without_yaml"], None, "AB-7"),
+        ([], None, "AB-7"),
+        (["folding", "keeping"], "keeping", "AB-7"),
+        ([], "folding", "ab-7"),
+    ],
+)
+def test_capitals_are_read_as_the_source_reads_them(home: Path, held: list[str], source: str | None, read: str) -> None:
+    """Beside the id as the file has it, by which the shop joins."""
+    settings = settings_at(home)
+    for name in held:
+        (settings.lake / name).mkdir(parents=True)
+    run(settings=settings, ids=home / "ids", column=None, out=home / "out", source=source)
+    key = KEY.encode()
+    assert _written(home / "out")[1:] == [["AB-7", pseudonym(read, key)], ["ab-7", pseudonym("ab-7", key)]]
+
+
+def test_sources_that_read_capitals_in_two_ways_ask_which_is_meant(home: Path) -> None:
+    settings = settings_at(home)
+    for name in ("folding", "keeping"):
+        (settings.lake / name).mkdir(parents=True)
+    with pytest.raises(ServingError, match=r"such as SOURCE=folding"):
+        run(settings=settings, ids=home / "ids", column=None, out=home / "out")
+    assert not (home / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from rl.registry.launches import (
     Look,
     Promise,
     PromisedGain,
+    ScheduledBound,
     Stage,
     begin_launch,
     begin_stage,
@@ -101,6 +102,21 @@ def test_looks_are_kept_one_a_day(settings: Settings) -> None:
     (found,) = launches(settings.home, MODEL)
     assert found == one
     assert [(look.day.day, look.why) for look in found.looks] == [(2, "again"), (3, "later")]
+
+
+def test_the_bound_that_decided_on_a_schedule_is_kept_and_older_lines_are_read(settings: Settings) -> None:
+    bound = ScheduledBound(number=2, lower=-0.08, level=0.005, margin=0.1)
+    one = launched(settings, 1)
+    for day, scheduled in ((2, None), (3, bound)):
+        look = Look(day=date(2026, 3, day), decision="hold", why="early", scheduled=scheduled)
+        one = write_look(settings, one, look)
+    path = launches_record(settings.home)
+    content = json.loads(path.read_text())
+    assert content["launches"][-1]["stages"][0]["looks"][1]["scheduled"] == bound.model_dump()
+    del content["launches"][-1]["stages"][0]["looks"][0]["scheduled"]
+    path.write_text(json.dumps(content))
+    (found,) = launches(settings.home, MODEL)
+    assert [look.scheduled for look in found.looks] == [None, bound]
 
 
 def test_stages_grow_until_the_launch_is_complete(settings: Settings) -> None:

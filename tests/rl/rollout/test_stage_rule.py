@@ -77,6 +77,37 @@ def test_a_small_shop_needs_more_than_its_wide_margin_past_a_quarter() -> None:
     assert judge_stage(SMALL, a_look(0.03, 0.05, share=0.5, n_days=7, scheduled=1)).decision == "hold"
 
 
+@pytest.mark.parametrize(
+    ("share", "look", "margin", "level"), [(0.05, 1, 0.2, 0.05 / 3), (0.25, 1, 0.1, 0.005), (0.05, 3, 0.2, 0.05 / 3)]
+)
+def test_a_scheduled_look_keeps_the_bound_that_decided(share: float, look: int, margin: float, level: float) -> None:
+    """Beside those of every day, by which it would have been decided otherwise."""
+    found = judge_stage(SMALL, a_look(-0.02, 0.05, share=share, n_days=7 * look, scheduled=look))
+    assert found.scheduled is not None
+    assert (found.scheduled.number, found.scheduled.margin) == (look, margin)
+    assert found.scheduled.level == pytest.approx(level)
+    spent = level * (1 / look - 1 / (look + 1))
+    assert found.scheduled.lower == pytest.approx(-0.02 - 0.05 * norm.isf(spent))
+    assert (found.decision == "grow") == (found.scheduled.lower > -margin)
+    assert f"at least {found.scheduled.lower:+.1%}" in found.why
+    assert found.lower is not None
+    assert found.lower < found.scheduled.lower
+
+
+@pytest.mark.parametrize(
+    ("rollout", "look"),
+    [
+        (RULE, a_look(0.02, 0.015)),
+        (SMALL, a_look(0.02, 0.05, n_days=9)),
+        (SMALL, a_look(-0.3, 0.05, n_days=7, scheduled=1)),
+        (SMALL, a_look(0.02, 0.05, n_days=7, scheduled=1, stray=0.02)),
+        (SMALL, a_look(0.02, 0.05, n_days=7, scheduled=1, mismatch=1e-6)),
+    ],
+)
+def test_what_no_scheduled_look_decided_names_no_bound_of_one(rollout: Rollout, look: StageLook) -> None:
+    assert judge_stage(rollout, look).scheduled is None
+
+
 def test_a_small_shop_says_where_no_number_of_shoppers_would_do() -> None:
     found = judge_stage(SMALL, a_look(-0.12, 0.08, share=0.25, n_days=7, scheduled=1))
     assert "no number of shoppers would show it while it looks as far below as -12.0%" in found.why

@@ -11,10 +11,18 @@ from pydantic import ValidationError
 
 from conf.pseudonyms import pseudonym
 from conf.specs.scenario import load_pipeline
+from conf.specs.source import Source
 from rl.serving.asking import Asking, UnfitRequest
 from rl.serving.bodies import DecideRequest, Event
 from rl.serving.decisions import DecisionRequest
 from rl.serving.shop_tables import ShopTables
+
+
+def folding(source: Source, *names: str) -> Source:
+    """Return the source whose events fold the capitals of these ids."""
+    folded = {name: getattr(source.events, name).model_copy(update={"fold_case": True}) for name in names}
+    return source.model_copy(update={"events": source.events.model_copy(update=folded)})
+
 
 NOW = datetime(2026, 3, 30, 10, tzinfo=UTC)
 KEY = b"a key for tests only"
@@ -31,6 +39,38 @@ def read(*, source: str = "simulated_shop", is_replaying: bool = False, **body: 
 def test_the_shoppers_id_becomes_the_pseudonym_that_ingest_gives_it() -> None:
     """Blanks around it are none of it, there as here."""
     assert read(user_id=" ann ").shopper == pseudonym("ann", KEY)
+
+
+def asked_of(source: Source, **body: Any) -> DecisionRequest:
+    """What a request comes to in a service of the source, which has no table of what is available."""
+    pipeline = load_pipeline("recommendation", "simulated_shop").model_copy(update={"source": source})
+    event = {"event_type": "view", "event_time": "2026-03-30T09:00:00Z", "item_id": "Item-7", "category_id": "Cat"}
+    given = {"user_id": "Ann", "available_actions": ["Item-7", "item-7"], "events": [event]} | body
+    return Asking(pipeline, KEY).read(DecideRequest.model_validate(given), NOW, TABLES, ())
+
+
+def test_ids_are_read_as_the_logs_read_their_capitals() -> None:
+    """Whose id differs in case alone has the history of the same shopper; what isn't folded stays as it was sent."""
+    plain = load_pipeline("recommendation", "simulated_shop").source.model_copy(update={"availability": None})
+    as_sent = asked_of(plain)
+    assert as_sent.shopper == pseudonym("Ann", KEY)
+    assert as_sent.actions == ("Item-7", "item-7")
+    source = folding(plain, "user_id", "action")
+    found = asked_of(source)
+    assert found.shopper == asked_of(source, user_id="ann").shopper == pseudonym("ann", KEY)
+    assert found.actions == ("item-7",)
+    assert (found.events[0].item, found.events[0].category) == ("Item-7", "Cat")
+    shown = asked_of(folding(plain.model_copy(update={"items": None}), "item_id", "category_id")).events[0]
+    assert (shown.item, shown.category) == ("item-7", "cat")
+
+
+def test_an_id_that_is_written_in_two_ways_is_refused_with_its_field() -> None:
+    """The list of what is available keeps capitals, the events fold them: a match is a matter of luck."""
+    source = folding(load_pipeline("recommendation", "simulated_shop").source, "action")
+    with pytest.raises(UnfitRequest, match="table availability as they are") as refused:
+        asked_of(source)
+    assert refused.value.field == "available_actions"
+    assert asked_of(source, available_actions=["item-7"]).actions == ("item-7",)
 
 
 def test_who_opted_out_has_no_name_and_no_events() -> None:

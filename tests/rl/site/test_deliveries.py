@@ -41,6 +41,17 @@ def test_reasons_add_up_over_deliveries(home: Home) -> None:
     assert (found.n_lines, list(found.by_reason.items())) == (200, [("unreadable", 10), ("bot_rate", 6)])
 
 
+def test_lines_that_a_column_sets_aside_are_counted_by_column(home: Home) -> None:
+    """Over all feeds; what an earlier release published says nothing of it."""
+    profile = {"shop": {"n_lines": 90, "ignored/channel": 7, "rejected/bad_id": 2}, "till": {"ignored/channel": 1}}
+    home.deliver(0, profile=profile)
+    home.deliver(1, profile={"shop": {"ignored/test_order": 20}})
+    home.deliver(2)
+    deliveries = read_source(home.lake, LeftFiles()).deliveries
+    assert [dict(one.ignored_where) for one in deliveries] == [{"channel": 8}, {"test_order": 20}, {}]
+    assert reasons_of(deliveries).ignored_where == {"test_order": 20, "channel": 8}
+
+
 def test_what_a_person_accepted_and_what_drifted_is_told(home: Home) -> None:
     home.deliver(0, notes={"accepted": "the feed was late"}, drift=("half as many lines as usual",))
     (delivery,) = read_source(home.lake, LeftFiles()).deliveries
