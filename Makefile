@@ -76,7 +76,8 @@ help:  ## this page
 #:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight LOGS=path SMALL=1  of `make bench-inventory`
 #:   SEEDS=6-10 SHOPPERS=1000 TRUTH=8000 PARTS=tabular SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
 #:   SECTIONS=coverage,selection  parts of `make bench-gate`, `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
-#:   SHOPS=9001-9100 OUT=build/gate  default shops that `make bench-gate SECTIONS=flips` trains again, and where it keeps them
+#:   SHOPS=9001-9100          default shops that `make bench-gate SECTIONS=flips` trains again
+#:   OUT=build/gate            where `make bench-gate` and `make bench-ope` keep what takes long, so that a stopped run goes on
 #:   KINDS=learned SEED=1         of the one-step nights of `make bench-gate`: which kinds, by a part of their names, and seeds
 #:   RUNS=500 LAUNCHES=1000 SEED=1  of `make bench-monitor`; SECTIONS=quiet,delays,looks,ledger
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds

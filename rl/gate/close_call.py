@@ -85,13 +85,23 @@ def closeness(
 
 
 def _turns(verdict: Verdict, moves: Mapping[str, float]) -> Iterator[Closeness]:
-    """Yield every set of checks whose turning changes the verdict."""
-    asked = [check.name for check in verdict.checks if check.name in moves and check.is_passed is not None]
-    for n in range(1, len(asked) + 1):
-        for turned in combinations(asked, n):
-            other = decision_of(_turned(verdict.checks, turned))
-            if other is not verdict.decision:
-                yield Closeness(other, turned, max(moves[name] for name in turned))
+    """Yield the sets of checks whose turning changes the verdict, few ones first, and none that holds another.
+
+    A larger set is never nearer than one that it holds, and the decision hangs on little (`decision_of`): whether a
+    check fails that makes it abstain, whether one fails that makes it reject. So what changes it is to pass all that
+    fail of one kind, or of both, or of neither, and to fail one more check or none: some four for each check asked,
+    where all sets of checks would be two to their number.
+    """
+    asked = [check for check in verdict.checks if check.name in moves and check.is_passed is not None]
+    of_kind = [{one.name for one in asked if one.if_failed is kind and not one.is_passed} for kind in Decision]
+    passed: list[set[str]] = [set(), *({one.name} for one in asked if one.is_passed)]
+    passing = [set[str]().union(*kinds) for n in range(len(of_kind) + 1) for kinds in combinations(of_kind, n)]
+    sets = {tuple(place for place, one in enumerate(asked) if one.name in a | b) for a in passing for b in passed}
+    for places in sorted(sets - {()}, key=lambda one: (len(one), one)):
+        turned = tuple(asked[place].name for place in places)
+        other = decision_of(_turned(verdict.checks, turned))
+        if other is not verdict.decision:
+            yield Closeness(other, turned, max(moves[name] for name in turned))
 
 
 def _turned(checks: Sequence[Check], names: tuple[str, ...]) -> tuple[Check, ...]:

@@ -2,9 +2,10 @@
 
 Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on,
 `SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `intervals`, `selection`, `second_look`,
-`retrained`, `flip_odds`, and `flips`, which is run only where it is named; `KINDS` which kinds of `one_step`, by a
-part of their names; `SEED` where seeds begin of `one_step` and the parts after it; `SHOPS` which default shops `flips`
-trains again. `OUT` keeps runs of `consecutive` and shops of `flips`, so that one that was stopped goes on behind it.
+`retrained`, `neural`, `flip_odds`, and `flips`, which is run only where it is named; `KINDS` which kinds of `one_step`,
+by a part of their names; `SEED` where seeds begin of `one_step` and the parts after it; `SHOPS` which default shops
+`flips` trains again. `OUT` keeps runs of `consecutive`, nights of `neural` and shops of `flips`, so that what was
+stopped goes on.
 """
 
 from __future__ import annotations
@@ -15,31 +16,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest, chi2
-from scipy.stats import t as student_t
+from scipy.stats import binomtest
 
-from rl.data.logged_episodes import FloatArray
-from rl.gate.alpha_spending import Look, night_level
 from rl.gate.rules import Decision
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
 from tests.bench.bench_promotion import seeds_of
+from tests.bench.gate.consecutive_nights import PLANS, SESSIONS_A_DAY, consecutive_line, counted_run
 from tests.bench.gate.fast_nights import fast_night
 from tests.bench.gate.flip_odds import odds_line
 from tests.bench.gate.kept_lines import KeptLines
+from tests.bench.gate.neural_nights import GAINS as NEURAL_GAINS
+from tests.bench.gate.neural_nights import name_of, neural_line, neural_night
 from tests.bench.gate.nights import (
     CANDIDATE,
     FIRST_NIGHT_LEVEL,
     GATE,
     JudgedNight,
     evaluate,
-    judged,
     judged_night,
     split,
 )
@@ -53,16 +53,13 @@ from tests.bench.gate.selection_nights import SHOPS, selection_line, shipped
 from tests.bench.gate.selection_nights import SIZES as SELECTION_SIZES
 from tests.bench.gate.shop import behavior_value, candidate, distance_from_behavior
 from tests.bench.gate.traps import Trap, is_kept_back_by_weights_alone, traps, verdicts
-from tests.rl.ope.tabular_mdp import reordered
 
 N_NIGHTS = 2000
 GAINS = (-0.10, 0.0, 0.05, 0.10, 0.20)
 SIZES = {"thin": 300, "at the floors": 1200, "ordinary": 2000}  # test sessions; training holds twice as many
 N_WORKERS = 2
-N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 TRAP_SHOPPERS = 2500
 N_SHOPS, N_TRAININGS = "9001-9100", 2
-FIRST_NIGHT = date(2026, 1, 1)
 SECTIONS = (
     "sessions",
     "consecutive",
@@ -72,6 +69,7 @@ SECTIONS = (
     "selection",
     "second_look",
     "retrained",
+    "neural",
     "flip_odds",
 )
 """All but `flips`, whose hundred shops take a day: it is run where it is asked for."""
@@ -109,7 +107,8 @@ def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
         "second_look": lambda pool: _second_look(pool, n_nights),
         "retrained": lambda pool: _retrained(pool, n_nights),
         "sessions": lambda pool: _sessions(pool, n_nights),
-        "consecutive": lambda pool: _consecutive(pool, max(2, n_nights // 50)),
+        "consecutive": lambda pool: _consecutive(pool, max(2, n_nights // 40)),
+        "neural": lambda _: _neural(max(2, n_nights // 6)),
         "traps": lambda pool: _traps(pool, n_nights),
     }
     with ProcessPoolExecutor(N_WORKERS) as pool:
@@ -271,53 +270,27 @@ def _gains_line(name: str, nights: Sequence[tuple[float, JudgedNight]]) -> dict[
 
 def _consecutive(pool: Executor, n_runs: int) -> None:
     """Print each run as it ends, and what all came to; runs that `OUT` holds already are taken from there."""
-    kept = KeptLines(OUT / "consecutive.jsonl", key="run")
-    missing = [run for run in range(n_runs) if run not in kept]
-    for run, (n_promoted, spent) in zip(missing, pool.map(_consecutive_nights, missing), strict=True):
-        kept.add({"run": run, "promoted": n_promoted, "levels": spent})
-        _print({"bench": "gate", "log": "consecutive nights", **kept[run]})
-    _print(_consecutive_line([(int(kept[run]["promoted"]), float(kept[run]["levels"])) for run in range(n_runs)]))
+    kept = KeptLines(OUT / "consecutive_runs.jsonl", key="name")
+    for per_day in SESSIONS_A_DAY:
+        missing = [run for run in range(n_runs) if f"{per_day} {run}" not in kept]
+        for run, found in zip(missing, pool.map(partial(counted_run, per_day, gate=GATE), missing), strict=True):
+            kept.add({"name": f"{per_day} {run}", **found})
+            _print({"bench": "gate", "log": "consecutive nights", **kept[f"{per_day} {run}"]})
+        for plan in PLANS:
+            runs = [kept[f"{per_day} {run}"][plan] for run in range(n_runs)]
+            _print(consecutive_line(per_day, plan, runs, GATE))
 
 
-def _consecutive_nights(run: int) -> tuple[int, float]:
-    """Promotions of an equal candidate in sixty nights on a sliding window of a log, and the levels' sum."""
-    n_days = WINDOW_DAYS + N_CONSECUTIVE - 1
-    seed = 50_000_000 + 10 * run
-    train, whole = split(2 * SIZES["ordinary"], seed), split(n_days * SESSIONS_A_DAY, seed + 1)
-    looks: list[Look] = []
-    n_promoted = 0
-    for number in range(N_CONSECUTIVE):
-        window = np.arange(number * SESSIONS_A_DAY, (number + WINDOW_DAYS) * SESSIONS_A_DAY)
-        night = FIRST_NIGHT + timedelta(days=number)
-        level = night_level(GATE.wrong_promotions_per_year, night, looks).level
-        _, verdict = judged(candidate(0.0), train=train, test=reordered(whole, window), alpha=level, seed=number)
-        n_promoted += verdict.decision is Decision.PROMOTE
-        looks.append(Look(night, level if verdict.spends_level else 0.0, number))
-    return n_promoted, sum(look.level for look in looks)
-
-
-def _consecutive_line(runs: Sequence[tuple[int, float]]) -> dict[str, object]:
-    promotions = np.array([n for n, _ in runs], dtype=np.float64)
-    mean = float(promotions.mean())
-    return {
-        "bench": "gate",
-        "log": f"{N_CONSECUTIVE} consecutive nights, windows of {WINDOW_DAYS} days",
-        "candidate": "equal",
-        "runs": len(runs),
-        "wrong_promotions": round(mean, 4),
-        "upper95": round(_upper_mean(promotions), 4),
-        "allowed": round(GATE.wrong_promotions_per_year * N_CONSECUTIVE / 365, 4),
-        "levels_spent": round(float(np.mean([spent for _, spent in runs])), 4),
-        "runs_with_any": round(float((promotions > 0).mean()), 4),
-    }
-
-
-def _upper_mean(promotions: FloatArray) -> float:
-    """One-sided 95% bound of the mean: the larger of the exact one of Poisson counts and of Student's."""
-    n, total = len(promotions), float(promotions.sum())
-    exact = float(chi2.ppf(0.95, 2 * (total + 1))) / (2 * n)
-    reach = float(student_t.ppf(0.95, n - 1)) * float(promotions.std(ddof=1)) / np.sqrt(n)
-    return max(exact, total / n + reach)
+def _neural(n_nights: int) -> None:
+    """Print what nights with networks came to; nights that `OUT` holds already are taken from there."""
+    kept = KeptLines(OUT / "neural.jsonl", key="night")
+    missing = [number for number in range(n_nights) if number not in kept]
+    # Not forked: torch, loaded by the parent, holds locks that a fork would copy.
+    with ProcessPoolExecutor(N_WORKERS, mp_context=get_context("spawn")) as pool:
+        for number, found in zip(missing, pool.map(neural_night, missing), strict=True):
+            kept.add({"night": number, **found})
+    for gain in NEURAL_GAINS:
+        _print(neural_line(gain, [kept[number][name_of(gain)] for number in range(n_nights)]))
 
 
 def _trapped_by_name(name: str, number: int) -> dict[str, tuple[bool, bool, bool]]:

@@ -1,7 +1,8 @@
 """How far estimates of policy value and their intervals can be trusted, against known truths and against peers.
 
 Prints JSON lines. Run by `make bench-ope`; `SECTIONS` names the parts to run, `REPLICATIONS` how many logs of each kind
-the coverage rows rest on. A section is a module beside this one whose `lines()` yields one dict a line.
+the coverage rows rest on. `OUT` keeps what these logs came to, so that a run that was stopped goes on. A section is a
+module beside this one whose `lines()` yields one dict a line.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 SECTIONS = {
     "coverage": "tests.bench.ope.coverage",
+    "light": "tests.bench.ope.light",
     "neural": "tests.bench.ope.neural",
     "segments": "tests.bench.ope.segments",
     "selection": "tests.bench.ope.selection",
     "peers": "tests.bench.ope.peers",
     "memory": "tests.bench.ope.memory",
 }
+BY_NAME_ALONE = ("light",)
+"""Sections that another one holds already: run only where they are named."""
 
 
 def main(names: Sequence[str]) -> None:
@@ -50,4 +54,6 @@ def _lines(name: str) -> Callable[[], Iterator[dict[str, object]]]:
 
 if __name__ == "__main__":
     asked = os.environ.get("SECTIONS")
-    main([name.strip() for name in asked.split(",")] if asked else list(SECTIONS))
+    main(
+        [name.strip() for name in asked.split(",")] if asked else [one for one in SECTIONS if one not in BY_NAME_ALONE]
+    )

@@ -73,7 +73,7 @@ def fast_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneStepNig
         else shop.candidate(kind.gain)
     )
     found, verdict = judged_splits(policy, (train, validation), test, gate=gate, alpha=alpha, seed=seed)
-    own = _bound(gain_sums(policy, Visits.of(test), fitted_q(Visits.of(train))), alpha, seed)
+    own = drawn_where_it_passes(gain_sums(policy, Visits.of(test), fitted_q(Visits.of(train))), alpha, seed)
     return OneStepNight(
         true_gain=shop.gain(policy),
         value=own.value,
@@ -110,7 +110,7 @@ def judged_splits(
         estimator="dr",
         unit_of_value="points",
         is_logged=True,
-        difference=lowered(_bound(gain, alpha, seed), losses, alpha=alpha),
+        difference=lowered(drawn_where_it_passes(gain, alpha, seed), losses, alpha=alpha),
         tail=tail_report(gain.influence()),
         losses=losses,
         effective_sample_size=sizes.effective,
@@ -188,7 +188,8 @@ def gain_sums(policy: TablePolicy, rows: Visits, q: FloatArray) -> RatioSums:
     return mean_sums(_parts(policy, rows, q), *_by_unit(rows.unit))
 
 
-def _bound(gain: RatioSums, alpha: float, seed: int) -> Interval:
+def drawn_where_it_passes(gain: RatioSums, alpha: float, seed: int) -> Interval:
+    """Return the gate's bounds on the gain; by closed forms alone where these keep the candidate back already."""
     closed = min(
         (form(gain, level=1 - 2 * alpha) for form in (student_interval, skew_corrected_interval)),
         key=lambda found: found.lower,

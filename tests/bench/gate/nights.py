@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -31,6 +32,7 @@ GATE = Gate(wrong_promotions_per_year=4, min_effective_sample_size=150, min_effe
 FIRST_NIGHT_LEVEL = night_level(GATE.wrong_promotions_per_year, date(2026, 1, 1)).level
 SHOPPERS_PER_SESSION = 0.7
 CANDIDATE = "candidate"
+LINEAR = FqeSettings(method="linear")
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,17 @@ def judged_night(
 
 
 def judged(
-    policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, alpha: float, seed: int
+    policy: TablePolicy,
+    *,
+    train: LoggedEpisodes,
+    test: LoggedEpisodes,
+    alpha: float,
+    seed: int,
+    seen: Sequence[LoggedEpisodes] = (),
+    fqe: FqeSettings = LINEAR,
 ) -> tuple[GateEvidence, Verdict]:
-    """The gate's verdict on the candidate at that level, with its evidence."""
-    evaluation = evaluate(policy, train=train, test=test, seed=seed)
+    """The gate's verdict on the candidate at that level, with its evidence; `seen` counts among the losses alone."""
+    evaluation = evaluate(policy, train=train, test=test, seed=seed, fqe=fqe)
     evidence = gate_evidence(
         evaluation,
         {},
@@ -95,20 +104,22 @@ def judged(
         alpha=alpha,
         unit_of_value="points",
     )
-    on_splits = PolicyOnSplits(CANDIDATE, policy, (train,), test)
+    on_splits = PolicyOnSplits(CANDIDATE, policy, (train, *seen), test)
     losses = split_losses(split_contributions([on_splits], settings=evaluation.settings, estimator="dr"))
     evidence = with_losses(evidence, losses, evaluation, alpha=alpha)
     return evidence, judge(evidence, gate_rules(GATE, alpha=alpha))
 
 
-def evaluate(policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, seed: int) -> PolicyEvaluation:
+def evaluate(
+    policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, seed: int, fqe: FqeSettings = LINEAR
+) -> PolicyEvaluation:
     """The candidate's and the behavior policy's doubly robust values, with Q-functions fitted on `train`."""
     settings = EvaluationSettings(
         discount=DiscountFunction(GAMMA),
         steps=STEPS,
         estimators=("dr",),
         resampling=Resampling(n_draws=200, seed=seed),
-        fqe=FqeSettings(method="linear"),
+        fqe=fqe,
     )
     return evaluate_policies({CANDIDATE: policy}, train=train, test=test, settings=settings)
 

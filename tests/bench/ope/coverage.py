@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple
 from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from rl.data.logged_episodes import BoolArray, FloatArray
+from tests.bench.gate.kept_lines import KeptLines
 from tests.bench.ope.shop import reward_kinds
 from tests.bench.ope.trial import Outcome, Row, replicate
 
@@ -20,31 +25,60 @@ N_WORKERS = 2
 
 _FIELDS = ("value", "lower", "upper", "truth", "ess", "rewarded", "is_abstained")
 Columns = Mapping[str, FloatArray]
+Figures = tuple[tuple[Any, ...], Sequence[float]]
 
 
 def lines() -> Iterator[dict[str, object]]:
-    """A line for each log, estimator and interval method."""
-    yield from lines_of(replicate, int(os.environ.get("REPLICATIONS") or N_REPLICATIONS))
+    """A line for each log, estimator and interval method; `OUT` keeps replications, so that a stopped run goes on."""
+    out = os.environ.get("OUT")
+    kept = KeptLines(Path(out) / "coverage.jsonl", key="replication") if out else None
+    yield from lines_of(replicate, int(os.environ.get("REPLICATIONS") or N_REPLICATIONS), kept=kept)
 
 
-def lines_of(replicated: Callable[[int], list[Outcome]], n_replications: int) -> Iterator[dict[str, object]]:
-    """Lines of so many replications, made in two processes."""
+def lines_of(
+    replicated: Callable[[int], list[Outcome]], n_replications: int, *, kept: KeptLines | None = None
+) -> Iterator[dict[str, object]]:
+    """Lines of so many replications; those that `kept` doesn't hold already are made in two processes."""
+    missing = [number for number in range(n_replications) if kept is None or number not in kept]
+    made: dict[int, list[Figures]] = {}
     # Not forked: torch, loaded by the parent, holds locks that a fork would copy.
     with ProcessPoolExecutor(N_WORKERS, mp_context=get_context("spawn")) as pool:
-        found = _collect(pool.map(replicated, range(n_replications), chunksize=5), n_replications)
-    for row, columns in found.items():
+        for number, outcomes in zip(missing, pool.map(replicated, missing, chunksize=2), strict=True):
+            made[number] = figures_of(outcomes)
+            if kept is not None:
+                kept.add({"replication": number, "figures": made[number]})
+            if len(made) % max(1, len(missing) // 20) == 0:
+                print(f"coverage: {len(made)} of {len(missing)} replications", file=sys.stderr, flush=True)
+    found = [made[number] if kept is None else kept[number]["figures"] for number in range(n_replications)]
+    for row, columns in _collect(found).items():
         yield _line(row, columns)
 
 
-def _collect(replications: Iterable[list[Outcome]], n_replications: int) -> Mapping[Row, Columns]:
-    """The replications' figures, one array a field and row; progress on stderr."""
-    gathered: dict[Row, list[tuple[float, ...]]] = defaultdict(list)
-    for number, outcomes in enumerate(replications, start=1):
-        for one in outcomes:
-            of = one.interval
-            gathered[one.row].append((of.value, of.lower, of.upper, one.truth, one.ess, one.rewarded, one.is_abstained))
-        if number % max(1, n_replications // 20) == 0:
-            print(f"coverage: {number} of {n_replications} replications", file=sys.stderr, flush=True)
+def figures_of(outcomes: Iterable[Outcome]) -> list[Figures]:
+    """Each outcome's row, and its figures in the order of `_FIELDS`."""
+    return [
+        (
+            astuple(one.row),
+            (
+                one.interval.value,
+                one.interval.lower,
+                one.interval.upper,
+                one.truth,
+                one.ess,
+                one.rewarded,
+                float(one.is_abstained),
+            ),
+        )
+        for one in outcomes
+    ]
+
+
+def _collect(replications: Iterable[Sequence[Figures]]) -> Mapping[Row, Columns]:
+    """The replications' figures, one array a field and row."""
+    gathered: dict[Row, list[Sequence[float]]] = defaultdict(list)
+    for replication in replications:
+        for row, figures in replication:
+            gathered[Row(*row)].append(figures)
     return {
         row: dict(zip(_FIELDS, np.array(figures, dtype=np.float64).T, strict=True)) for row, figures in gathered.items()
     }
@@ -82,14 +116,13 @@ def _line(row: Row, columns: Columns) -> dict[str, object]:
 
 
 def _coverage(suffix: str, is_hit: BoolArray) -> dict[str, object]:
-    """Share of hits with its Monte Carlo standard error; None where no log is left."""
+    """Share of hits with its Monte Carlo standard error and exact 95% bounds; None where no log is left."""
+    names = (f"coverage{suffix}", f"coverage{suffix}_se", f"coverage{suffix}95")
     if not len(is_hit):
-        return {f"coverage{suffix}": None, f"coverage{suffix}_se": None}
-    share = float(is_hit.mean())
-    return {
-        f"coverage{suffix}": _round(share),
-        f"coverage{suffix}_se": _round(np.sqrt(share * (1 - share) / len(is_hit))),
-    }
+        return dict.fromkeys(names)
+    share, bounds = float(is_hit.mean()), binomtest(int(is_hit.sum()), len(is_hit)).proportion_ci(0.95)
+    error = np.sqrt(share * (1 - share) / len(is_hit))
+    return dict(zip(names, (_round(share), _round(error), [_round(bounds.low), _round(bounds.high)]), strict=True))
 
 
 def _round(value: float, digits: int = 4) -> float:

@@ -47,6 +47,7 @@ def tables(lines: Sequence[Line]) -> Iterator[str]:
         for source in ("logged", "estimated"):
             yield from _titled(f"{size:,} sessions, {source} propensities", _coverage(found, size, source))
     if found:
+        yield from _titled("DR and its gain with exact 95% bounds of the coverage, %", _bounded(found))
         yield from _titled("The gain, as the gate bounds it", _gains(found))
         yield from _titled("Interval methods: coverage (mean width) of DR, logged propensities", _methods(found))
         yield from _titled("What widening for estimated propensities adds", _widening(found))
@@ -64,6 +65,16 @@ def _coverage(found: Mapping[Key, Line], size: int, source: str) -> Iterator[Seq
             cells = [_percent(found.get((kind, form, size, source, name, NIGHTLY))) for form, name in _ESTIMATES]
             abstained = f"{100 * row['abstained']:.0f}%"
             yield (kind, row["tail"], f"{row['rewarded']:.0f}", *cells, abstained, str(row["replications"]))
+
+
+def _bounded(found: Mapping[Key, Line]) -> Iterator[Sequence[str]]:
+    yield ("rewards", "sessions", "propensities", "logs", "DR", "DR gain")
+    for size in _SIZES:
+        for source in ("logged", "estimated"):
+            for kind in _KINDS:
+                rows = [found.get((kind, "sessions", size, source, name, NIGHTLY)) for name in ("dr", "dr gain")]
+                if rows[0] is not None:
+                    yield (kind, f"{size:,}", source, str(rows[0]["replications"]), *map(_with_bounds, rows))
 
 
 def _gains(found: Mapping[Key, Line]) -> Iterator[Sequence[str]]:
@@ -155,6 +166,13 @@ def _titled(title: str, rows: Iterator[Sequence[str]]) -> Iterator[str]:
 
 def _percent(line: Line | None) -> str:
     return "" if line is None else f"{100 * line['coverage']:.1f}"
+
+
+def _with_bounds(line: Line | None) -> str:
+    if line is None:
+        return ""
+    low, high = line["coverage95"]
+    return f"{100 * line['coverage']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _key(line: Line) -> Key:

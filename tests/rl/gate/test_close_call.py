@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pytest
 
+from rl.gate import close_call
 from rl.gate.close_call import CLOSE_MOVES, Closeness, SeedSpread, closeness, moves_to_limits
-from rl.gate.rules import Decision, GateRules, judge
+from rl.gate.rules import Check, Decision, GateRules, Verdict, decision_of, judge
 from rl.ope.propensities.trust import ESTIMATED
 from tests.rl.gate.test_rules import evidence, interval, refunds
 
@@ -127,3 +131,50 @@ def test_seeds_that_differ_much_make_more_verdicts_close(overrides: dict[str, An
     assert far is not None
     assert (usual.is_close, far.is_close) == (False, True)
     assert near == usual
+
+
+def nearest_of_all_sets(checks: Sequence[Check], moves: Mapping[str, float]) -> Closeness | None:
+    """The nearest other verdict, by turning every set of checks there is."""
+    names = [one.name for one in checks if one.name in moves and one.is_passed is not None]
+    found = []
+    for n in range(1, len(names) + 1):
+        for turned in combinations(names, n):
+            after = [replace(one, is_passed=not one.is_passed) if one.name in turned else one for one in checks]
+            if (other := decision_of(after)) is not decision_of(checks):
+                found.append(Closeness(other, turned, max(moves[name] for name in turned)))
+    return min(found, key=lambda one: (one.moves, len(one.hinges_on)), default=None)
+
+
+def drawn_checks(rng: np.random.Generator) -> tuple[list[Check], dict[str, float]]:
+    """Up to seven checks of either kind, passed, failed or unknown, most within reach, some as far as others."""
+    n = int(rng.integers(1, 8))
+    answers = [None if rng.random() < 0.1 else bool(rng.random() < 0.6) for _ in range(n)]
+    kinds = [Decision.ABSTAIN if rng.random() < 0.6 else Decision.REJECT for _ in range(n)]
+    checks = [Check(f"check {i}", answers[i], kinds[i], "") for i in range(n)]
+    return checks, {one.name: float(rng.integers(0, 6)) / 2 for one in checks if rng.random() < 0.8}
+
+
+def test_the_nearest_verdict_is_that_of_turning_every_set_of_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same one and by the same checks, ties included, over two thousand verdicts of all three kinds."""
+    rng = np.random.default_rng(5)
+    seen = set()
+    for _ in range(2000):
+        checks, moves = drawn_checks(rng)
+        monkeypatch.setattr(close_call, "moves_to_limits", lambda *_, moves=moves, **__: moves)
+        found = closeness(evidence(), RULES, Verdict(decision_of(checks), (), tuple(checks)))
+        expected = nearest_of_all_sets(checks, moves)
+        assert found == expected, (checks, moves)
+        seen.add((decision_of(checks), None if expected is None else (expected.other, len(expected.hinges_on))))
+    assert {decision for decision, _ in seen} == set(Decision)
+    assert max(found[1] for _, found in seen if found is not None) >= 3
+
+
+def test_forty_side_metrics_are_turned_as_soon_as_one() -> None:
+    """All sets of them would be beyond counting, also where what was logged lets none of them matter."""
+    rails = tuple(
+        replace(refunds(relative_increase=0.1, upper_bound=0.2 + 0.005 * i), metric=f"rail {i}") for i in range(40)
+    )
+    found = nearest(guardrails=rails)
+    assert found is not None
+    assert found.hinges_on == ("guardrail_rail 39",)
+    assert nearest(guardrails=rails, is_logged=False) is None
