@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from conf.specs.scenario import Scenario
 
@@ -56,7 +56,7 @@ class GateAhead:
             (differing, self.effective_sample_size),
             (rewarded, self.effective_rewarded),
         )
-        return math.prod(float(norm.cdf(((found or 0.0) / floor - 1) / _SPREAD)) for found, floor in asked)
+        return math.prod(float(ndtr(((found or 0.0) / floor - 1) / _SPREAD)) for found, floor in asked)
 
     def is_within_reach(self, chance: float) -> bool:
         """Return whether the log may judge a candidate whose chance of meeting the floors is this."""
@@ -78,5 +78,9 @@ class GateAhead:
             return max(gain, 0.0)
         of_test = error / math.sqrt(self.test_share)
         spread = math.hypot(error, of_test)
-        ahead = (gain - float(norm.isf(self.alpha)) * of_test) / spread
-        return float(gain * norm.cdf(ahead) + error**2 / spread * norm.pdf(ahead))
+        ahead = (gain + float(ndtri(self.alpha)) * of_test) / spread
+        return float(gain * ndtr(ahead) + error**2 / spread * _normal_density(ahead))
+
+
+def _normal_density(x: float) -> float:
+    return math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
