@@ -37,7 +37,7 @@ from rl.figures.comparison import (
 )
 from rl.figures.night import NightFigures, read_figures
 from rl.figures.values import Spread
-from rl.learning.training import resolve_device
+from rl.learning.device import resolve_device
 from rl.night.compared_policies import compare_decisions, compare_values
 from rl.ope.report import EvaluationSettings
 from rl.page.compare_page import render_comparison

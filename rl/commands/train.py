@@ -29,13 +29,14 @@ from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.shop_rules import rules_of_scenario
 from rl.learning.candidates import SeededCandidate, find_candidate
 from rl.learning.checkpoint import CheckpointFile
+from rl.learning.device import resolve_device
 from rl.learning.distributed import Ranks, joined
 from rl.learning.machine_memory import machine_memory
 from rl.learning.policy_making import make_policy
 from rl.learning.replay.replay_columns import ReplayColumns, columns_of
 from rl.learning.replay.ruled_rows import Ruling
 from rl.learning.trained_candidates import FAILURE_FILE, kept_folder
-from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
+from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.learning.training_run import Criterion
 from rl.learning.training_split import training_split
 from rl.night.validation_gain import gain_in_standard_errors

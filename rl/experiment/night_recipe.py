@@ -16,10 +16,8 @@ from rl.errors import EvaluationError
 from rl.experiment.figures import Recipe
 from rl.figures.night import read_figures
 from rl.learning.candidates import find_candidate
-from rl.learning.policy_making import make_policy
 from rl.learning.replay.replay_columns import columns_of
 from rl.learning.replay.ruled_rows import Ruling
-from rl.learning.training import TrainingSettings, train_candidate
 from rl.ope.effects.first_decisions import FirstDecisions
 
 
@@ -56,6 +54,9 @@ def refitted_probabilities(
     Raises:
         EvaluationError: training keeps no network after so many updates as the night's.
     """
+    from rl.learning.policy_making import make_policy  # noqa: PLC0415  (torch takes seconds to import)
+    from rl.learning.training import TrainingSettings, train_candidate  # noqa: PLC0415  (as above)
+
     seeded = find_candidate(dataset.pipeline.scenario, recipe.candidate)
     settings = TrainingSettings(
         discount=DiscountFunction.of(dataset.pipeline.scenario.discount),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import BoolArray, FloatArray
 from rl.figures.effects import Bounded, CurveLine, SpendLines
@@ -90,7 +90,7 @@ def spend_lines(  # noqa: PLR0913 -- what is paid, by whose order, and told at w
     curves = {name: walk.curve(scores, costs[paid], None) for name, walk in walks.items()}
     drawn = _drawn(walks, scores, costs[paid], at_spends, seed)
     at = {name: curve.gain_at(at_spends) for name, curve in curves.items()}
-    reach = float(norm.ppf(0.5 + level / 2))
+    reach = float(ndtri(0.5 + level / 2))
     first = next(iter(walks))
     rival = max((name for name in walks if name[0] == "arm"), key=lambda name: at[name][-1])
     return SpendLines(

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray
 from rl.exploration.belief import Belief
@@ -45,7 +45,7 @@ class NightCosts:
         n_strata, n = len(strata.labels), rows.n_units
         place = strata.code * n + rows.unit
         added = np.bincount(place, weights=arm.advantage, minlength=n_strata * n).reshape(n_strata, n)
-        scale, reach = n / rows.n_episodes, float(norm.ppf(CONFIDENCE))
+        scale, reach = n / rows.n_episodes, float(ndtri(CONFIDENCE))
         mean, error = scale * added.mean(axis=1), scale * added.std(axis=1, ddof=1) / math.sqrt(n)
         worth = rows.baseline_value * np.bincount(strata.code, minlength=n_strata) / len(strata.code)
         believed = [

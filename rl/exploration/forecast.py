@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray
 from rl.exploration.belief import Belief
@@ -54,7 +54,7 @@ def forecast_nights(believed: Belief, *, night_variance: float, level: float, fi
         return NightsForecast(math.inf, math.inf, math.inf, 0.0, 0.0)
     night = np.arange(1, LONGEST + 1)
     mean = _paths(believed, night_variance) / night
-    beyond = np.abs(mean) > float(norm.ppf(1 - level)) * np.sqrt(night_variance / night)
+    beyond = np.abs(mean) > float(ndtri(1 - level)) * np.sqrt(night_variance / night)
     beyond &= night >= first_night
     has_verdict, place = beyond.any(axis=1), beyond.argmax(axis=1)
     nights = np.where(has_verdict, night[place], np.inf)
@@ -66,7 +66,7 @@ def forecast_nights(believed: Belief, *, night_variance: float, level: float, fi
 def _paths(believed: Belief, night_variance: float) -> FloatArray:
     """Return sums of the nights' gains, `(n_paths, LONGEST)`."""
     generator = np.random.default_rng(_SEED)
-    true_gain = believed.mean + believed.spread * norm.ppf((np.arange(_N_PATHS) + 0.5) / _N_PATHS)
+    true_gain = believed.mean + believed.spread * ndtri((np.arange(_N_PATHS) + 0.5) / _N_PATHS)
     noise = generator.standard_normal((_N_PATHS, LONGEST)) * math.sqrt(night_variance)
     return np.asarray(np.cumsum(true_gain[:, None] + noise, axis=1))
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.exploration.belief import Belief
@@ -133,7 +133,7 @@ class Outlook:
 
     def nights(self, shares: Sequence[float]) -> float:
         """Return after how many nights floors and bound are reached if the candidate gains as much as is believed."""
-        reach = float(norm.ppf(1 - self._tonight.level)) / self._tonight.believed.size
+        reach = float(ndtri(1 - self._tonight.level)) / self._tonight.believed.size
         return max(self.nights_to_floors(shares), reach**2 * self.night_variance(shares))
 
 

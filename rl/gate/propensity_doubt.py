@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError, UnsupportedEstimator
@@ -107,7 +107,7 @@ class PropensityDoubt:
             variance = candidate.relative_to(baseline).variance(value)
         except EvaluationError as error:
             return replace(rail, relative_increase=None, lower_bound=None, upper_bound=None, refusal=str(error))
-        reach = float(norm.ppf((1 + confidence) / 2)) * variance.extra_standard_error
+        reach = float(ndtri((1 + confidence) / 2)) * variance.extra_standard_error
         return replace(
             rail,
             lower_bound=None if rail.lower_bound is None else value - math.hypot(value - rail.lower_bound, reach),

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from rl.gate.split_contributions import SplitContributions
 from rl.ope.intervals.intervals import Interval
@@ -86,7 +86,7 @@ def lowered(interval: Interval, losses: SplitLosses, *, alpha: float, extra_stan
         extra_standard_error: from estimated propensities, which the losses' error doesn't hold.
     """
     error = math.hypot(losses.standard_error, extra_standard_error)
-    bound = interval.value - losses.shift - float(student_t.ppf(1 - alpha, losses.n_units - 1)) * error
+    bound = interval.value - losses.shift - float(stdtrit(losses.n_units - 1, 1 - alpha)) * error
     if not bound < interval.lower:
         return interval
     return replace(interval, lower=bound, method=f"{interval.method}, lowered by the losses of all splits")

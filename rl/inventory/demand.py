@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-from scipy.stats import nbinom, poisson
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import InventoryError
@@ -37,6 +36,8 @@ class DemandDistribution:
     @classmethod
     def poisson(cls, mean: float) -> Self:
         """Return Poisson demand, cut where 10^-12 is left."""
+        from scipy.stats import poisson  # noqa: PLC0415  (takes a second to import; policies are read without it)
+
         return cls(_normalized(poisson.pmf(np.arange(int(poisson.isf(_TAIL, mean)) + 2), mean)))
 
     @classmethod
@@ -46,6 +47,8 @@ class DemandDistribution:
         Raises:
             InventoryError: the variance is below the mean, which no such distribution has.
         """
+        from scipy.stats import nbinom  # noqa: PLC0415  (as above)
+
         if variance < mean:
             raise InventoryError(f"negative binomial demand needs a variance of at least its mean {mean:g}")
         if variance <= mean * (1 + 1e-9):

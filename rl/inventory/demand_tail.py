@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.stats import nbinom
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import InventoryError
@@ -32,6 +31,8 @@ def negative_binomial_tail(shown: FloatArray, bounds: FloatArray, known: int) ->
     Raises:
         InventoryError: no likelihood could be found, such as where no day sold anything.
     """
+    from scipy.stats import nbinom  # noqa: PLC0415  (takes a second to import; policies are read without it)
+
     units = np.arange(len(shown))
     weight = float(shown.sum() + bounds.sum())
     sold = float(units @ (shown + bounds)) / weight

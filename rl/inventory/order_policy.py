@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
@@ -225,7 +225,7 @@ class ProductOrders:
         if self.price and self.room is not None:
             margin = margin - self.price * self.room.per_unit
         ratio = margin / (self.margin + self.policy.costs.holding_cost)
-        return np.asarray(norm.ppf(np.maximum(ratio, _LEAST_RATIO)))
+        return np.asarray(ndtri(np.maximum(ratio, _LEAST_RATIO)))
 
     def _advise(self, states: StockStates) -> tuple[FloatArray, IntArray]:
         """Return level and order of each product at the price, whatever the others take."""

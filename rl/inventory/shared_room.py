@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import InventoryError
@@ -113,7 +113,7 @@ class PricedSafety:
 
     def order_at(self, states: StockStates, price: float) -> IntArray:
         ratio = least_ratio(self.rules, self.room, price)
-        return self.make(norm.ppf(ratio) + self.offset).order(states)
+        return self.make(ndtri(ratio) + self.offset).order(states)
 
 
 def least_ratio(rules: StockRules, room: IntArray, price: float) -> FloatArray:

@@ -227,19 +227,6 @@ def _train_ensemble(networks: Sequence[SeededCandidate], data: _Data, settings: 
     return replace(trained[-1], kept=kept, curve=curve, seconds=seconds)
 
 
-def resolve_device(wanted: str) -> str:
-    """Return `cuda` where there is one and it isn't ruled out, else `cpu`.
-
-    Raises:
-        TrainingError: CUDA was asked for and there is none.
-    """
-    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
-        return "cpu"
-    if not torch.cuda.is_available():
-        raise TrainingError("NIGHTCART_DEVICE is cuda, but torch finds no GPU; set it to auto or cpu")
-    return "cuda:0"
-
-
 def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings) -> Learner:
     """Return a learner whose networks are the same on all ranks, which draw by themselves from there on."""
     ranks = settings.ranks

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from rl.figures.effects import Bounded
 from rl.figures.monitor import ArmFigures, DayFigures, SeenFigures
@@ -63,7 +63,7 @@ def _arm(episodes: ServedEpisodes, level: float) -> ArmFigures | None:
     if found is None:
         return None
     is_known = math.isfinite(found.standard_error)
-    reach = float(student_t.ppf((1 + level) / 2, found.n_shoppers - 1)) * found.standard_error if is_known else None
+    reach = float(stdtrit(found.n_shoppers - 1, (1 + level) / 2)) * found.standard_error if is_known else None
     return ArmFigures(
         n_episodes=found.n_episodes,
         value=found.value,
@@ -75,7 +75,7 @@ def _arm(episodes: ServedEpisodes, level: float) -> ArmFigures | None:
 def _own_gain(gain: RunningGain | None, level: float) -> Bounded | None:
     if gain is None or not gain.own_error > 0:
         return None
-    reach = float(student_t.ppf((1 + level) / 2, gain.n_shoppers - 2)) * gain.own_error
+    reach = float(stdtrit(gain.n_shoppers - 2, (1 + level) / 2)) * gain.own_error
     return Bounded(value=gain.own_value, lower=gain.own_value - reach, upper=gain.own_value + reach)
 
 

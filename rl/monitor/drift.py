@@ -16,7 +16,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import chi2_contingency, ks_2samp
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.monitor.alarms import AlarmBank, alarm_threshold
@@ -207,11 +206,15 @@ def _figure(series: Series, day: ServedDay, reference: _Reference) -> _Figure:
 
 def _same_shape(values: FloatArray | IntArray, before: FloatArray) -> float:
     """Return the two-sample Kolmogorov-Smirnov test's p-value; with ties it is too large, which is the safe side."""
+    from scipy.stats import ks_2samp  # noqa: PLC0415  (takes a second to import; a young series has no test)
+
     return float(ks_2samp(thinned(values, MOST_ROWS), before, method="asymp").pvalue)
 
 
 def _same_names(values: FloatArray | IntArray, before: FloatArray) -> float:
     """Return the p-value of a chi-square test that names occur as often as before; rare ones count together."""
+    from scipy.stats import chi2_contingency  # noqa: PLC0415  (as above)
+
     names, codes = np.unique(np.concatenate([before, np.asarray(values, dtype=np.float64)]), return_inverse=True)
     counts = np.array([np.bincount(part, minlength=len(names)) for part in np.split(codes, [len(before)])])
     least = counts.sum(axis=0) * counts.sum(axis=1).min() / counts.sum()

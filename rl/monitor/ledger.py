@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
@@ -72,7 +72,7 @@ def calibration(promised: FloatArray, earned: FloatArray, *, level: float = 0.95
 
 def _fieller(promised: FloatArray, earned: FloatArray, level: float) -> tuple[float, float] | None:
     n = len(promised)
-    quantile = float(student_t.ppf((1 + level) / 2, n - 1))
+    quantile = float(stdtrit(n - 1, (1 + level) / 2))
     cover = np.cov(earned, promised) / n * quantile**2
     of_promise = float(promised.mean() ** 2 - cover[1, 1])
     mixed = float(earned.mean() * promised.mean() - cover[0, 1])

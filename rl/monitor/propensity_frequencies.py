@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import chi2
+from scipy.special import chdtrc, ndtri
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 
@@ -68,7 +67,7 @@ def frequencies(probabilities: FloatArray, action: IntArray) -> Frequencies | No
         return None
     inverse = np.linalg.pinv(covariance, rcond=1e-9, hermitian=True)
     statistic = float(apart @ inverse @ apart)
-    return Frequencies(len(action), n_groups, statistic, degrees, float(chi2.sf(statistic, degrees)))
+    return Frequencies(len(action), n_groups, statistic, degrees, float(chdtrc(degrees, statistic)))
 
 
 def _groups(expected: FloatArray) -> IntArray:

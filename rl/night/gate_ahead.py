@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from conf.specs.scenario import Scenario
 
@@ -59,7 +59,7 @@ class GateAhead:
             (differing, self.effective_sample_size),
             (rewarded, self.effective_rewarded),
         )
-        return math.prod(float(norm.cdf(((found or 0.0) / floor - 1) / _SPREAD)) for found, floor in asked)
+        return math.prod(float(ndtr(((found or 0.0) / floor - 1) / _SPREAD)) for found, floor in asked)
 
     def is_within_reach(self, chance: float) -> bool:
         """Return whether the log may judge a candidate whose chance of meeting the floors is this."""
@@ -73,7 +73,7 @@ class GateAhead:
             error: its standard error.
             floors: chance of meeting every floor.
         """
-        bound = float(norm.cdf(self._beyond_bound(gain, error))) if error > 0 else float(gain > 0)
+        bound = float(ndtr(self._beyond_bound(gain, error))) if error > 0 else float(gain > 0)
         return floors * bound >= _LIKELY
 
     def gain_to_ship(self, gain: float, error: float) -> float:
@@ -91,12 +91,16 @@ class GateAhead:
         if not error > 0:
             return max(gain, 0.0)
         ahead, spread = self._beyond_bound(gain, error), math.hypot(error, self._of_test(error))
-        return float(gain * norm.cdf(ahead) + error**2 / spread * norm.pdf(ahead))
+        return float(gain * ndtr(ahead) + error**2 / spread * _normal_density(ahead))
 
     def _beyond_bound(self, gain: float, error: float) -> float:
         """Return how far beyond the bound the test's gain is to be expected, in its standard deviations."""
         of_test = self._of_test(error)
-        return (gain - float(norm.isf(self.alpha)) * of_test) / math.hypot(error, of_test)
+        return (gain + float(ndtri(self.alpha)) * of_test) / math.hypot(error, of_test)
 
     def _of_test(self, error: float) -> float:
         return error / math.sqrt(self.test_share)
+
+
+def _normal_density(x: float) -> float:
+    return math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)

@@ -14,8 +14,8 @@ from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.figures.effects import OneDecision
 from rl.gate.alpha_spending import NightLevel
+from rl.learning.device import resolve_device
 from rl.learning.trained_candidates import LoadedCandidate
-from rl.learning.training import resolve_device
 from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.errors import EvaluationError
 from rl.policy.offer_budget import NOTHING, SpendPath
@@ -117,7 +117,7 @@ def estimate_curve(
         drawn = np.bincount(generator.integers(0, n_owners, n_owners), minlength=n_owners)
         draws[row] = spend_curve(path, scores, spend_scores, drawn[owner].astype(np.float64)).gain_at(at)
     gain, error = curve.gain_at(at), draws.std(axis=0, ddof=1)
-    reach = float(norm.ppf(0.5 + level / 2)) * error
+    reach = float(ndtri(0.5 + level / 2)) * error
     return CurveEstimate(at, gain, error, gain - reach, gain + reach)
 
 

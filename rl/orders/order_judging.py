@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from conf.specs.judging import Gate, Guardrail
 from rl.data.logged_episodes import BoolArray, FloatArray
@@ -106,7 +106,7 @@ def mean_interval(
     n_products, n_weeks = is_known.shape[0], max(is_known.shape[1] // _DAYS_PER_WEEK, 1)
     error = float(np.sqrt(within**2 + between))
     n_blocks = n_weeks if blocks == "weeks" else min(n_products, n_weeks)
-    reach = float(student_t.ppf((1 + level) / 2, n_blocks - 1)) * error
+    reach = float(stdtrit(n_blocks - 1, (1 + level) / 2)) * error
     method = f"{blocks.replace('_', ' ')}, and draws of demand"
     return Interval(value, value - reach, value + reach, level, method, error)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conf.paths import Run
 from conf.plain_json import to_json
@@ -18,7 +18,9 @@ from rl.errors import EvaluationError, TrainingError
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
 from rl.learning.curves import Curve
 from rl.learning.trained_candidates import read_curves, untrained
-from rl.orders.order_fitting import FittedOrders
+
+if TYPE_CHECKING:
+    from rl.orders.order_fitting import FittedOrders
 
 _METRIC = "earned_a_week"
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.errors import EvaluationError
 from rl.figures.night import BEHAVIOR, NightFigures, read_figures
@@ -78,7 +78,7 @@ def _over_behavior(figures: NightFigures, gain: PromisedGain) -> PromisedGain | 
     if candidate.standard_error is None or behavior.standard_error is None or not 0 < gain.level < 1:
         return None
     value = candidate.value - behavior.value
-    reach = float(norm.ppf(gain.level)) * math.hypot(candidate.standard_error, behavior.standard_error)
+    reach = float(ndtri(gain.level)) * math.hypot(candidate.standard_error, behavior.standard_error)
     return PromisedGain(
         baseline=BEHAVIOR,
         value=value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 _TIGHT_AT = 3.0
 """The bounds are tightest where the standard error is a third of the margin: about where a margin can be shown."""
@@ -42,4 +42,4 @@ def scheduled_reach(standard_error: float, *, level: float, look: int) -> float:
     That look spends `level` (1 / n - 1 / (n + 1)): all looks together no more than the level, however many there are
     and however they depend on each other (Bonferroni).
     """
-    return standard_error * float(norm.isf(level * (1 / look - 1 / (look + 1))))
+    return -standard_error * float(ndtri(level * (1 / look - 1 / (look + 1))))

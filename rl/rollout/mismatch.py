@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 SURELY_MISMATCHED = 0.001
 """P-value below which a stage doesn't grow."""
@@ -26,4 +26,4 @@ def size_mismatch(n_new: int, n_replaced: int, share: float) -> float:
     if min(expected) < _LEAST_EXPECTED:
         return 1.0
     statistic = sum((found - due) ** 2 / due for found, due in zip((n_new, n_replaced), expected, strict=True))
-    return float(chi2.sf(statistic, 1))
+    return float(chdtrc(1, statistic))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
 
 from conf.kernel.arrays import IntArray
 from rl.errors import TrainingError
@@ -59,6 +58,8 @@ def fit_calibrator(predicted: FloatArray, outcome: FloatArray, *, kind: Outcome,
     Predictions that are all the same stay as they are: nothing was learned, and the gate says so. The curve stays
     half a row away from 0 and 1: nothing is certain that so many rows have shown.
     """
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415  (takes a second to import; scores need none)
+
     if np.ptp(to_link(predicted, kind)) < _ALIKE:
         return Recalibration(0.0, 1.0)
     n_positive = int((outcome > 0).sum())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from conf.kernel.arrays import IntArray
 from rl.shopper_models.daily_activity import FloatArray
@@ -117,5 +118,5 @@ def auc_figure(rows: RankedRows, resamples: ShopperResamples, other: RankedRows 
     value = rows.auc - (other.auc if other else 0.0)
     influence = rows.influence - (other.influence if other else 0.0)
     by_shopper = np.bincount(resamples.unit, weights=influence, minlength=resamples.n_units)
-    half = float(norm.ppf((1 + resamples.level) / 2) * np.sqrt(np.square(by_shopper).sum()))
+    half = float(ndtri((1 + resamples.level) / 2) * np.sqrt(np.square(by_shopper).sum()))
     return BoundedFigure(value=value, lower=value - half, upper=value + half)

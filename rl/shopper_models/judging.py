@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from conf.specs.shopper_model import ShopperModel
 from rl.errors import TrainingError
@@ -104,7 +104,7 @@ def gate_answer(
 
 def correction_reach(error: float, level: float) -> float:
     """Return by how much a corrected slope is off by chance at the level, at most."""
-    return float(norm.ppf((1 + level) / 2)) * error
+    return float(ndtri((1 + level) / 2)) * error
 
 
 def _by_chance(figures: LearnerFigures, level: float) -> str:
@@ -174,7 +174,7 @@ def _line(
         return None, None
     if line.covariance is None:
         return None, None
-    intercept_half, slope_half = norm.ppf((1 + level) / 2) * np.sqrt(np.diag(line.covariance))
+    intercept_half, slope_half = ndtri((1 + level) / 2) * np.sqrt(np.diag(line.covariance))
     return (
         BoundedFigure(value=line.slope, lower=line.slope - slope_half, upper=line.slope + slope_half),
         BoundedFigure(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
 from rl.shopper_models.daily_activity import FloatArray
 from rl.shopper_models.tree_ensemble import Outcome
@@ -41,6 +40,8 @@ class LinearModel:
 
 def fit_linear(features: FloatArray, outcome: FloatArray, *, kind: Outcome) -> LinearModel:
     """Return the model with the least penalized loss; arguments as of `fit_trees`."""
+    from sklearn.linear_model import LogisticRegression, PoissonRegressor  # noqa: PLC0415  (takes a second to import; scores need none)
+
     logs = np.log1p(np.maximum(features, 0.0))
     known = ~np.isnan(logs)
     n = np.maximum(known.sum(axis=0), 1)

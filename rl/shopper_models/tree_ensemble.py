@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from conf.kernel.arrays import IntArray
 from rl.shopper_models.daily_activity import FloatArray
@@ -81,6 +80,11 @@ def fit_trees(
         kind: of the outcome.
         seed: which shoppers are held out.
     """
+    from sklearn.ensemble import (  # noqa: PLC0415  (takes a second to import; scores need none)
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    )
+
     held_out = _held_out(shopper, seed)
     learner = (
         HistGradientBoostingClassifier(early_stopping=True, random_state=seed, **_SETTINGS)

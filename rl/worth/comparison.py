@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
@@ -143,7 +143,7 @@ def share_reached(one_step: RatioSums, ahead: RatioSums, *, level: float, resamp
     influence = (one_step.influence() - value * ahead.influence()) / bottom
     n = one_step.n_units
     error = math.sqrt(float(np.square(influence).sum()) / (n * (n - 1)))
-    reach = float(student_t.ppf((1 + level) / 2, n - 1)) * error
+    reach = float(stdtrit(n - 1, (1 + level) / 2)) * error
     return Bounded(value=value, lower=min(float(lower), value - reach), upper=max(float(upper), value + reach))
 
 

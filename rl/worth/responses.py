@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.worth.crossfit import CrossfitPredictions
@@ -42,7 +42,7 @@ class EffectScore:
     @property
     def p_value(self) -> float:
         """One-sided probability that chance alone would agree as well with the prediction."""
-        return float(norm.sf(self.z))
+        return float(ndtr(-self.z))
 
     def slope(self, level: float) -> Bounded:
         """Return what happened per unit of predicted effect, with a normal interval over shoppers."""
@@ -51,7 +51,7 @@ class EffectScore:
             return Bounded(value=0.0, lower=None, upper=None)
         value = float(self.agreement.sum()) / total
         error = math.sqrt(2 * float(np.square(self.agreement - value * self.scale).sum())) / total
-        reach = float(norm.ppf((1 + level) / 2)) * error
+        reach = float(ndtri((1 + level) / 2)) * error
         return Bounded(value=value, lower=value - reach, upper=value + reach)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
@@ -139,7 +139,7 @@ def _multiple_needed(found: EpisodeDifferences, unit: IntArray, draws: FloatArra
     second = drawn(found.weight * np.square(found.difference)) / total_weight
     earned = drawn(found.earned) / n_episodes
     variance = np.maximum(second - np.square(mean), 0.0) * _clustering(found.difference, unit, n_units)
-    reach = float(norm.isf(alpha) + norm.ppf(POWER))
+    reach = float(ndtri(POWER) - ndtri(alpha))
     return np.asarray(variance * np.square(reach / (GAIN * earned)) / n_episodes, dtype=np.float64)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import IntArray
 from rl.errors import InventoryError
@@ -33,6 +33,6 @@ class PricedHindsight:
         if states.features is None or states.features.shape[1] < lead_time + 3:
             raise InventoryError("a price moves a network by the forecast's spread; give it forecast_features first")
         forecasts, spread = states.features[:, : lead_time + 1], states.features[:, lead_time + 1]
-        fall = norm.ppf(least_ratio(self.rules, self.room, price)) - norm.ppf(self.rules.critical_ratio)
+        fall = ndtri(least_ratio(self.rules, self.room, price)) - ndtri(self.rules.critical_ratio)
         targets = self.policy.targets(states) + fall * spread * np.maximum(forecasts.mean(axis=1), 1e-3)
         return np.asarray(np.maximum(np.floor(targets - states.position + 0.5), 0), dtype=np.int64)

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import InventoryError
@@ -171,5 +171,5 @@ def _expected_left_over(stock: FloatArray, mean: FloatArray, spread: FloatArray)
     """Return the expected stock beyond normal demand, at least 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = (stock - mean) / spread
-        smooth = (stock - mean) * norm.cdf(distance) + spread * norm.pdf(distance)
+        smooth = (stock - mean) * ndtr(distance) + spread * np.exp(-(distance**2) / 2) / np.sqrt(2 * np.pi)
     return np.asarray(np.minimum(np.where(spread > 0, smooth, np.maximum(stock - mean, 0.0)), stock))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
-
-# isort: off
-import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
-
-# isort: on
-import torch
-from d3rlpy.torch_utility import TorchMiniBatch
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from conf.specs.candidate import Candidate, ContinuousCandidate
 from rl.learning.replay.replay_columns import TrainingData
 from rl.policy.network import Network
+
+if TYPE_CHECKING:
+    import torch
+    from d3rlpy.torch_utility import TorchMiniBatch
 
 # logits: log-probabilities up to a constant; the policy softmaxes them, temperature 1 is the policy as learned.
 # values: in units of the training reward's scale; the policy softmaxes them, divided by their typical spread.

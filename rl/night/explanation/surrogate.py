@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier
 
 from rl.data.logged_episodes import BoolArray, IntArray
 from rl.errors import UnsupportedEstimator
 from rl.night.explanation.readable_features import ReadableColumn, ReadableObservations
 from rl.night.explanation.shopper_means import mean_over_shoppers
 from rl.ope.intervals.intervals import Interval
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
 
 DEEPEST = 4
 _SMALLEST_LEAF_SHARE = 0.01
@@ -89,6 +92,8 @@ def surrogate_tree(
     Raises:
         UnsupportedEstimator: the tree isn't better than always saying the same, too few decisions, or one label only.
     """
+    from sklearn.tree import DecisionTreeClassifier  # noqa: PLC0415  (takes a second to import; not every night grows a tree)
+
     is_grown = _half_of_shoppers(unit, seed)
     n_grown, n_held_out = int(is_grown.sum()), int((~is_grown).sum())
     if min(n_grown, n_held_out) < _FEWEST_DECISIONS:

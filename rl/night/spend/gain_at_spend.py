@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.ope.estimators.registry import ESTIMATORS
@@ -151,7 +151,7 @@ def gain_at_spend(
         curve=curve,
         rules=tuple(read.beside(name, today) for name in beside),
         n_shoppers=n_shoppers,
-        quantile=float(norm.ppf((1 + settings.confidence) / 2)),
+        quantile=float(ndtri((1 + settings.confidence) / 2)),
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from rl.data.logged_episodes import FeatureArray, FloatArray
 
@@ -49,6 +48,8 @@ def fit_regression(features: FeatureArray, outcome: FloatArray, *, seed: int) ->
         outcome: `(n,)`; no rows at all give 0 everywhere.
         seed: which rows are held out.
     """
+    from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415  (takes a second to import; few reports need it)
+
     mean = float(outcome.mean()) if len(outcome) else 0.0
     if len(outcome) < _FEWEST_TO_HOLD_OUT or outcome.min() == outcome.max():
         return Regression(mean)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.stats import poisson
-from scipy.stats import t as student_t
+from scipy.special import pdtr, stdtrit
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError, UnsupportedEstimator
@@ -128,7 +127,7 @@ def student_interval(sums: RatioSums, *, level: float) -> Interval:
     require_level(level)
     require_units(sums)
     error = standard_error(sums)
-    reach = float(student_t.ppf((1 + level) / 2, sums.n_units - 1)) * error
+    reach = float(stdtrit(sums.n_units - 1, (1 + level) / 2)) * error
     value = sums.value()
     return Interval(value, value - reach, value + reach, level, "Student, delta method", error)
 
@@ -154,7 +153,7 @@ def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
     error, value, influence = standard_error(sums), sums.value(), sums.influence()
     second = float(np.square(influence).mean())
     skewness = float((influence**3).mean()) / second**1.5 if second > 0 else 0.0
-    quantile = float(student_t.ppf((1 + level) / 2, sums.n_units - 1))
+    quantile = float(stdtrit(sums.n_units - 1, (1 + level) / 2))
     shift = skewness * (2 * quantile**2 + 1) / (6 * math.sqrt(sums.n_units))
     lower, upper = value - (quantile - shift) * error, value + (quantile + shift) * error
     # A correction larger than the quantile itself says no more than that the expansion doesn't hold.
@@ -263,7 +262,7 @@ def relative_increase(
         n_units = difference(candidate, baseline).n_units
         influence = candidate.influence() / top - baseline.influence() / bottom
         error = float(np.sqrt(np.square(influence).sum() / (n_units * (n_units - 1))))
-        reach = float(student_t.ppf(1 - alpha, n_units - 1)) * error
+        reach = float(stdtrit(n_units - 1, 1 - alpha)) * error
         lower, upper = min(lower, top / bottom * math.exp(-reach)), max(upper, top / bottom * math.exp(reach))
     return RelativeIncrease(top / bottom - 1, lower - 1, upper - 1, alpha)
 
@@ -296,7 +295,8 @@ def _poisson_weights(generator: np.random.Generator, n_draws: int, n_units: int)
 
 def _poisson_table() -> FloatArray:
     """Return the Poisson(1) quantiles at the midpoints of 2^16 equal parts; their mean is 1 to five digits."""
-    return np.asarray(poisson.ppf((np.arange(2**16) + 0.5) / 2**16, 1.0), dtype=np.float64)
+    at_most = pdtr(np.arange(20), 1.0)
+    return np.searchsorted(at_most, (np.arange(2**16) + 0.5) / 2**16).astype(np.float64)
 
 
 _POISSON_TABLE = _poisson_table()

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
@@ -61,7 +61,7 @@ def paired_interval(
     cells = np.add.reduceat((difference - mean) / difference.size, starts, axis=1)
     variance = _variance(cells, blocks)
     error = float(np.sqrt(variance))
-    reach = float(student_t.ppf((1 + level) / 2, min(counted.values()) - 1)) * error
+    reach = float(stdtrit(min(counted.values()) - 1, (1 + level) / 2)) * error
     return Interval(mean, mean - reach, mean + reach, level, f"clustered by {blocks.replace('_', ' ')}", error)
 
 

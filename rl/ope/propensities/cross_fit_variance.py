@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
@@ -89,7 +89,7 @@ def widened(interval: Interval, extra_standard_error: float) -> Interval:
         raise EvaluationError(f"an extra standard error of {extra_standard_error} can't widen an interval")
     if extra_standard_error == 0:
         return interval
-    reach = float(norm.ppf((1 + interval.level) / 2)) * extra_standard_error
+    reach = float(ndtri((1 + interval.level) / 2)) * extra_standard_error
     return replace(
         interval,
         lower=interval.value - math.hypot(interval.value - interval.lower, reach),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.ope.propensities.decisions import LoggedChoices, Standard
 from rl.policy.action_probabilities import masked_softmax
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 _MAX_ITERATIONS = 60
 _UNSEEN = -20.0  # score of an action that the rows never show; the uniform share mixed in later is what it gets
@@ -49,6 +50,8 @@ def fit_masked_logistic(decisions: LoggedChoices, *, penalty: float, seed: int) 
         penalty: per squared coefficient, relative to the log-likelihood of one decision; intercepts get 1.
         seed: unused.
     """
+    import torch  # noqa: PLC0415  (takes seconds to import; logged propensities need none)
+
     standard = Standard.of(decisions.features)
     features = torch.from_numpy(standard.apply(decisions.features))
     closed = torch.from_numpy(~decisions.mask)
@@ -83,6 +86,9 @@ def fit_multinomial_logistic(decisions: LoggedChoices, *, penalty: float, seed: 
         penalty: as of `fit_masked_logistic`; scikit-learn leaves intercepts free.
         seed: of the solver.
     """
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  (as above)
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
     standard = Standard.of(decisions.features)
     seen = np.unique(decisions.action)
     coefficients = np.zeros((decisions.features.shape[1] + 1, decisions.n_actions))

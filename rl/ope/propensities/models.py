@@ -13,7 +13,6 @@ from typing import Protocol
 from rl.errors import EvaluationError
 from rl.ope.propensities.decisions import FittedBehavior, LoggedChoices
 from rl.ope.propensities.logistic import fit_masked_logistic, fit_multinomial_logistic
-from rl.ope.propensities.network import fit_cloned_network
 from rl.ope.propensities.trees import MAX_ACTIONS, fit_boosted_trees
 
 
@@ -44,6 +43,12 @@ class BehaviorModel:
     max_actions: int | None = None
 
 
+def _fit_cloned_network(decisions: LoggedChoices, *, penalty: float, seed: int) -> FittedBehavior:
+    from rl.ope.propensities.network import fit_cloned_network  # noqa: PLC0415  (d3rlpy takes seconds to import)
+
+    return fit_cloned_network(decisions, penalty=penalty, seed=seed)
+
+
 BEHAVIOR_MODELS: Mapping[str, BehaviorModel] = {
     model.name: model
     for model in (
@@ -63,7 +68,7 @@ BEHAVIOR_MODELS: Mapping[str, BehaviorModel] = {
             penalties=(10.0,),
             max_actions=MAX_ACTIONS,
         ),
-        BehaviorModel("cloned_network", "cloned network", fit_cloned_network, penalties=(1e-2,)),
+        BehaviorModel("cloned_network", "cloned network", _fit_cloned_network, penalties=(1e-2,)),
     )
 }
 

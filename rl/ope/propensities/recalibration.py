@@ -7,7 +7,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from sklearn.isotonic import IsotonicRegression
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.ope.propensities.decisions import renormalized
@@ -106,6 +105,8 @@ def _temperature(probabilities: FloatArray, mask: BoolArray, action: IntArray) -
 
 def _isotonic(probabilities: FloatArray, mask: BoolArray, action: IntArray) -> Isotonic:
     """Return the isotonic regression of "was taken" on the probability, over pairs of decision and available action."""
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415  (takes a second to import; logged propensities need none)
+
     taken = np.zeros(mask.shape)
     taken[np.arange(len(action)), action] = 1.0
     # Half a choice at the lower end: no probability becomes 0 because nobody happened to choose so.

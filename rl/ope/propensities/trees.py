@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.ope.propensities.decisions import LoggedChoices, MarginalBehavior, fit_marginal, renormalized
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 # scikit-learn grows one tree per action and round, so a budget of trees keeps the time of a fit the same for 5 actions
 # and for 100; past 200 actions so few rounds are left that the trees learn little beyond the marginal frequencies.
@@ -52,6 +55,8 @@ def fit_boosted_trees(decisions: LoggedChoices, *, penalty: float, seed: int) ->
         penalty: per squared value of a leaf.
         seed: of the binning sample.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415  (takes a second to import; as in `recalibration`)
+
     seen = np.unique(decisions.action)
     marginal = fit_marginal(decisions)
     if len(seen) == 1:

@@ -4,44 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
+from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.ope.q_functions.fqe_neural import NeuralQ, StackedQ, Standardization
 from rl.ope.q_functions.fqe_settings import FqeSettings
+from rl.ope.q_functions.fqe_task import FqeTask
 from rl.ope.q_functions.next_probabilities import NextProbabilities
 from rl.ope.samples.evaluation_probabilities import row_batches
-
-
-@dataclass(frozen=True)
-class FqeTask:
-    """A Q-function to fit.
-
-    Attributes:
-        policy: evaluation policy.
-        episodes: the split to fit on.
-        reward: another outcome to value instead of the reward (a side metric), `(n,)`.
-    """
-
-    policy: Policy
-    episodes: LoggedEpisodes
-    reward: FloatArray | None = None
-
-    @property
-    def outcome(self) -> FloatArray:
-        """What is valued, `(n,)`."""
-        return self.episodes.reward if self.reward is None else self.reward
-
-    def shares_rows(self, other: FqeTask) -> bool:
-        """Return whether both tasks see the same arrays of observations; actions, masks and outcomes may differ."""
-        own, others = self.episodes, other.episodes
-        names = ("features", "next_features", "terminal", "offsets", "elapsed_microseconds")
-        return all(getattr(own, name) is getattr(others, name) for name in names)
 
 
 def fit_stacked(

@@ -10,9 +10,9 @@ import numpy as np
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
 from rl.errors import EvaluationError
-from rl.ope.q_functions.batched_fqe import FqeTask, fit_stacked
 from rl.ope.q_functions.fqe_linear import fit_linear
 from rl.ope.q_functions.fqe_settings import FqeSettings
+from rl.ope.q_functions.fqe_task import FqeTask
 from rl.ope.q_functions.next_probabilities import NextProbabilities
 from rl.ope.samples.q_function import QFunction
 
@@ -82,6 +82,8 @@ def fit_fqe_together(
     factors = discount.step_factors(tasks[0].episodes)
     if chosen.method == "linear":
         return [_fit_linear(task, factors, discount=discount, steps=steps, settings=chosen) for task in tasks]
+    from rl.ope.q_functions.batched_fqe import fit_stacked  # noqa: PLC0415  (torch takes seconds to import)
+
     fitted = fit_stacked(tasks, factors=factors, settings=chosen)
     return [
         FittedQ(network, task.policy.version, discount, steps, curve)

@@ -19,7 +19,7 @@ from rl.learning import training
 from rl.learning.algorithms.behavior_cloning import FastCloning
 from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
-from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
+from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.learning.training_run import TrainingRun
 from rl.learning.updates.optimizers import CosineRate
 from rl.policy.action_probabilities import masked_softmax
@@ -251,13 +251,3 @@ def test_training_runs_on_the_threads_it_is_given() -> None:
         train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, settings)
         assert torch.get_num_threads() == n_threads
     torch.set_num_threads(before)
-
-
-def test_resolve_device_takes_the_gpu_only_where_there_is_one() -> None:
-    """The choice `auto` never fails; cuda without a GPU is refused."""
-    has_gpu = torch.cuda.is_available()
-    assert resolve_device("cpu") == "cpu"
-    assert resolve_device("auto") == ("cuda:0" if has_gpu else "cpu")
-    if not has_gpu:
-        with pytest.raises(TrainingError, match="no GPU"):
-            resolve_device("cuda")
