@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from captum.attr import IntegratedGradients
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
 from rl.errors import EvaluationError
@@ -145,17 +146,15 @@ def _gradients(
     rows: np.ndarray,
     n_steps: int,
 ) -> FloatArray:
-    start = torch.from_numpy(baseline.astype(np.float64))
-    way = torch.from_numpy(features.astype(np.float64)) - start
-    chosen, runner_up = torch.from_numpy(preferred.chosen[rows]), torch.from_numpy(preferred.runner_up[rows])
-    # Along the path a rectifier network's gradient is a step function: higher-order quadrature would gain nothing.
-    middles = (torch.arange(n_steps, dtype=torch.float64) + 0.5) / n_steps
-    total, at_once = torch.zeros_like(way), max(1, _EVALUATIONS_AT_ONCE // len(rows))
-    for first in range(0, n_steps, at_once):
-        passed = middles[first : first + at_once]
-        path = (start + passed[:, None, None] * way).flatten(0, 1).requires_grad_()
-        found = margins(path, chosen.repeat(len(passed)), runner_up.repeat(len(passed)))
-        # Each row's margin depends on that row alone, so the gradient of the sum holds the gradient of each.
-        (gradient,) = torch.autograd.grad(found.sum(), path)
-        total += gradient.view(len(passed), *way.shape).sum(dim=0)
-    return np.asarray((total / n_steps * way).numpy())
+    inputs = torch.from_numpy(features.astype(np.float64))
+    actions = (torch.from_numpy(preferred.chosen[rows]), torch.from_numpy(preferred.runner_up[rows]))
+    attributed: torch.Tensor = IntegratedGradients(margins).attribute(
+        inputs,
+        baselines=torch.from_numpy(baseline.astype(np.float64))[None].expand_as(inputs),
+        additional_forward_args=actions,
+        n_steps=n_steps,
+        # Along the path a rectifier network's gradient is a step function: higher-order quadrature would gain nothing.
+        method="riemann_middle",
+        internal_batch_size=max(_EVALUATIONS_AT_ONCE, len(rows)),
+    )
+    return np.asarray(attributed.detach().numpy())

@@ -6,12 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from captum.attr import IntegratedGradients
 
 from rl.errors import EvaluationError
 from rl.night.explanation.attribution import attribute, mean_observation, summed_by_source
-from rl.night.explanation.margins import margin_function
 from rl.policy.network import DenseNetwork
 from tests.rl.night.explanation.planted import BLIND, READ, planted_decisions, planted_policy
 
@@ -35,26 +32,6 @@ def test_a_smaller_tolerance_is_kept() -> None:
     tight = attribute(policy, features, mask, baseline=baseline, tolerance=0.002)
     scale = np.abs(tight.preferences.margin - tight.baseline_margin).mean()
     assert tight.largest_gap <= 0.002 * scale + 1e-4 < loose.largest_gap
-
-
-def test_attributions_are_those_of_captum() -> None:
-    """With as many steps; more observations than are looked at in one pass."""
-    policy, features, mask = planted_decisions(700)
-    baseline = mean_observation(features)
-    found = attribute(policy, features, mask, baseline=baseline, tolerance=np.inf)
-    inputs = torch.from_numpy(found.observations.astype(np.float64))
-    encoded = IntegratedGradients(margin_function(policy)).attribute(
-        inputs,
-        baselines=torch.from_numpy(baseline.astype(np.float64)).expand_as(inputs),
-        additional_forward_args=(
-            torch.from_numpy(found.preferences.chosen),
-            torch.from_numpy(found.preferences.runner_up),
-        ),
-        n_steps=32,
-        method="riemann_middle",
-    )
-    expected = summed_by_source(encoded.detach().numpy(), policy.encoder.sources)[1]
-    np.testing.assert_allclose(found.values, expected, rtol=1e-12, atol=1e-14)
 
 
 def test_attributions_of_a_linear_network_are_weight_times_difference() -> None:
