@@ -65,8 +65,39 @@ class Schedule(GrownModel):
     )
 
 
-class Rollout(StrictModel):
+class Lasting(StrictModel):
+    """What has to be shown of shoppers who had time to come back before many get the new version."""
+
+    share: float = Field(
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="Sets the largest share that a version reaches before shoppers had time to come back to it, or to "
+        "stay away.",
+        examples=[0.1],
+    )
+    margin: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Grows past `share` where the shoppers drawn in the first stage, from the day on which most have "
+        "come back, are shown to bring no less than this share below; a wider `schedule.margin` holds instead.",
+        examples=[0.2],
+    )
+    days: int | None = Field(
+        default=None,
+        ge=1,
+        le=365,
+        description="Sets after how many days of a launch most shoppers have come back; null takes the days within "
+        "which four in five of those did who came back before the launch.",
+        examples=[14],
+    )
+
+
+class Rollout(GrownModel):
     """A promotion by stages."""
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"lasting"})
 
     stages: tuple[float, ...] = Field(
         default=(0.05, 0.25, 0.5, 1.0),
@@ -110,9 +141,15 @@ class Rollout(StrictModel):
         default=28,
         ge=0,
         le=365,
-        description="Sets over how many days before the launch a shopper's value is taken as what is known of them "
+        description="Sets over how many days before a stage a shopper's value is taken as what is known of them "
         "anyway, which makes the comparison sharper; 0 takes none.",
         examples=[28],
+    )
+    lasting: Lasting = Field(
+        default=Lasting(),
+        description="Says what has to be shown of shoppers who had time to come back before more than a quarter get "
+        "the new version: one that drives shoppers away, or brings them back, shows it no sooner.",
+        examples=[{"margin": 0.2, "days": 14}],
     )
     schedule: Schedule | None = Field(
         default=None,

@@ -30,7 +30,7 @@ from rl.registry.readiness import remember, settle_model
 from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import finish_rollback, roll_back
-from rl.rollout.assignment import gets_new_version, is_control
+from rl.rollout.assignment import is_control, rollout_lot
 from rl.rollout.looking import first_day_read, look_at
 from rl.rollout.served_reading import Versions, read_served
 from rl.rollout.shadow import ShadowTally, judge_shadow
@@ -144,12 +144,11 @@ def _look(settings: Settings, pipeline: Pipeline, rollout: Rollout, launch: Laun
         Versions(version, launch.replaced_policy_version, FALLBACK_VERSION),
         lambda shopper: is_control(shopper, key, scenario=scenario.name, share=scenario.exploration.control_holdout),
     )
-    names = {"scenario": scenario.name, "policy_version": version}
     return look_at(
         rollout,
         launch,
         rows,
-        gets_new=lambda shopper, share: gets_new_version(shopper, key, share=share, **names),
+        lot=lambda shopper: rollout_lot(shopper, key, scenario=scenario.name, policy_version=version),
         day=day,
     )
 

@@ -83,16 +83,35 @@ class ScheduledBound(StrictModel):
     margin: float
 
 
+class LastingGain(StrictModel):
+    """What the shoppers drawn in a launch's first stage bring beside those who aren't drawn yet, as of one look.
+
+    Counted from `first_day` on, by which most have come back: some may stay away by then, or come more often.
+    Otherwise as in `Look`.
+    """
+
+    first_day: date
+    n_new: int
+    n_replaced: int
+    gain: float
+    standard_error: float
+    lower: float
+    upper: float
+
+
 class Look(StrictModel):
     """What one day's look at a stage found; figures are None where they couldn't be had, and `why` says so.
 
     day: business date up to which transitions were read. first_day, last_day: business days whose decisions count, all
-    of them with their attribution closed. n_new, n_replaced: shoppers of each arm. new_mean, replaced_mean: value a
-    shopper since the stage began, adjusted. gain: relative difference of the two, .1 for 10% more; standard_error: its
-    own. lower, upper: its bounds, each of which is missed at any look of the stage with probability `level` at most.
-    By these a version goes back on any day, and grows where no schedule says when. mismatch: p-value of the arms'
-    sizes. scheduled: what decided growth on a schedule; None on other days, where something else decided, and in lines
-    of an earlier release.
+    of them with their attribution closed. former_share: share who got the version before the stage, and aren't
+    compared in it; None in looks of earlier releases, which compared all who came. n_new, n_replaced: shoppers of each
+    arm. new_mean, replaced_mean: value a shopper since the stage began, adjusted. gain: relative difference of the two,
+    .1 for 10% more; standard_error: its own. lower, upper: its bounds, each of which is missed at any look of the stage
+    with probability `level` at most. By these a version goes back on any day, and grows where no schedule says when.
+    mismatch: p-value of the arms' sizes. few_rewarded: p-value of how few shoppers of the new arm brought anything,
+    where values can't be compared; 1 where they can. lasting: None where it couldn't be told yet; lasting_few_rewarded:
+    likewise. scheduled: what decided growth on a schedule; None on other days, where something else decided, and in
+    lines of an earlier release.
     """
 
     day: date
@@ -111,6 +130,10 @@ class Look(StrictModel):
     level: float | None = None
     mismatch: float | None = None
     scheduled: ScheduledBound | None = None
+    former_share: float | None = None
+    few_rewarded: float | None = None
+    lasting: LastingGain | None = None
+    lasting_few_rewarded: float | None = None
 
 
 class Stage(StrictModel):
@@ -188,6 +211,11 @@ class Launch(StrictModel):
     def served_since(self) -> date | None:
         """First business day of the first stage at which shoppers get it; None where that isn't known, or none did."""
         return next((stage.first_day for stage in self.stages if not stage.is_shadow), None)
+
+    @property
+    def served_shares(self) -> tuple[float, ...]:
+        """Shares of the shoppers who got it, stage by stage, without its days in the shadow."""
+        return tuple(stage.share for stage in self.stages if not stage.is_shadow)
 
     @property
     def is_partial(self) -> bool:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+LotArray = npt.NDArray[np.uint64]
+BoolArray = npt.NDArray[np.bool_]
 
 _ALL = 2**64
 
@@ -32,7 +39,26 @@ def gets_new_version(shopper: str, key: bytes, *, scenario: str, policy_version:
         policy_version: under which the version's decisions are logged.
         share: of the shoppers, from 0 to 1.
     """
-    return _lot(f"rollout|{scenario}|{policy_version}|{shopper}", key) < share * _ALL
+    return rollout_lot(shopper, key, scenario=scenario, policy_version=policy_version) < share * _ALL
+
+
+def rollout_lot(shopper: str, key: bytes, *, scenario: str, policy_version: str) -> int:
+    """Return the shopper's lot in a version's rollout, from 0 to 2^64 - 1: lower ones get the version earlier."""
+    return _lot(f"rollout|{scenario}|{policy_version}|{shopper}", key)
+
+
+def drawn(lots: LotArray, share: float) -> BoolArray:
+    """Return who is among the share who get the version, as `gets_new_version` says it, `(n_shoppers,)`.
+
+    Args:
+        lots: of the shoppers, as `rollout_lot` draws them, `(n_shoppers,)`.
+        share: of the shoppers, from 0 to 1.
+    """
+    first_left_out = math.ceil(share * _ALL)
+    if first_left_out >= _ALL:
+        return np.ones(len(lots), dtype=np.bool_)
+    found: BoolArray = lots < np.uint64(first_left_out)
+    return found
 
 
 def _lot(text: str, key: bytes) -> int:

@@ -29,9 +29,10 @@ class StageUnits:
 
     Attributes:
         is_new: whether they get the new version, `(n_shoppers,)`.
-        entry: days from the stage's start to their first decision in it, `(n_shoppers,)`.
-        value: sum of their rewards over the stage's counted days, from their first decision on, `(n_shoppers,)`.
-        before: their value before the launch, 0 of who wasn't there, `(n_shoppers,)`.
+        entry: 0 of who was known before the days that count; of others the number of the day, from 1, on which they
+            came first, `(n_shoppers,)`.
+        value: sum of their rewards over these days, 0 of who didn't come, `(n_shoppers,)`.
+        before: their value in the time before, 0 of who wasn't there, `(n_shoppers,)`.
     """
 
     is_new: BoolArray
@@ -64,9 +65,10 @@ class Comparison:
 def compare(units: StageUnits) -> Comparison | str:
     """Return the arms' relative difference in value a shopper, or in words why none can be told yet.
 
-    Shoppers are compared within the day of their first decision of the stage, so that each is seen as long as those
-    beside them. What they were worth before is taken out by one slope within arms and days (CUPED). The error treats
-    shoppers as independent, and days not: a sticky arm makes one shopper's days alike.
+    Shoppers are compared within the day on which they came first, so that each is seen as long as those beside them;
+    those who were known before are seen over all days, whether they came or not. What they were worth before is taken
+    out by one slope within arms and days (CUPED). The error treats shoppers as independent, and days not: a sticky arm
+    makes one shopper's days alike.
 
     Source: Deng, Xu, Kohavi and Walker (2013), equations 4 and 5, post-stratified; the ratio's error by the delta
     method.

@@ -14,8 +14,8 @@ def size_mismatch(n_new: int, n_replaced: int, share: float) -> float:
     """Return the p-value of the arms' sizes, 1 where there are too few shoppers to tell.
 
     Args:
-        n_new: shoppers who came for the first time since the launch, and get the new version. Those who came before
-            don't count: a version that brings shoppers back has more of them, and nothing is wrong.
+        n_new: shoppers who came for the first time since they were drawn to get the new version. Later visits don't
+            count: a version that brings shoppers back has more of them, and nothing is wrong.
         n_replaced: likewise, of the others.
         share: who were to get it.
 

@@ -37,7 +37,7 @@ def read_served(
     Raises:
         DatasetError: unreadable files.
     """
-    days = [day for day in published.pointers if first <= day <= last]
+    days = sorted(day for day in published.pointers if first <= day <= last)
     tables = [published.table([day]) for day in days]
     names: dict[str, int] = {}
     parts = [_Part.of(table, day, names, versions) for day, table in zip(days, tables, strict=True)]
@@ -54,6 +54,7 @@ def read_served(
         is_settled=_joined([part.is_settled for part in parts], np.bool_)[kept],
         is_new_version=_joined([part.is_new for part in parts], np.bool_)[kept],
         is_replaced_version=_joined([part.is_replaced for part in parts], np.bool_)[kept],
+        is_fallback=_joined([part.is_fallback for part in parts], np.bool_)[kept],
     )
 
 
@@ -65,6 +66,7 @@ class _Part:
     is_settled: np.ndarray
     is_new: np.ndarray
     is_replaced: np.ndarray
+    is_fallback: np.ndarray
 
     @classmethod
     def of(cls, table: pa.Table, day: date, names: dict[str, int], versions: Versions) -> _Part:
@@ -73,8 +75,9 @@ class _Part:
         shopper = np.array([names.setdefault(user, len(names)) for user in users], dtype=np.int64)
         by = np.array(table.column("policy_version").fill_null("").to_pylist(), dtype=object)
         is_new = np.asarray(by == versions.new, dtype=np.bool_)
+        is_fallback = np.asarray(by == versions.fallback, dtype=np.bool_)
         if versions.replaced is None:
-            is_replaced = np.asarray(~is_new & (by != versions.fallback), dtype=np.bool_)
+            is_replaced = ~is_new & ~is_fallback
         else:
             is_replaced = np.asarray(by == versions.replaced, dtype=np.bool_)
         return cls(
@@ -84,6 +87,7 @@ class _Part:
             is_settled=np.asarray(table.column("reward_settled").to_pylist(), dtype=np.bool_),
             is_new=is_new,
             is_replaced=is_replaced,
+            is_fallback=is_fallback,
         )
 
 

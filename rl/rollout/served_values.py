@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 
+from rl.rollout.assignment import LotArray, drawn
 from rl.rollout.comparison import BoolArray, FloatArray, IntArray, StageUnits
 from rl.rollout.stage_rule import MOST_STRAY
 
 
 @dataclass(frozen=True)
 class ServedRows:
-    """Decisions that were served or logged, one row each, of dates in any order.
+    """Decisions that were served or logged, one row each, in order of their dates.
 
     Attributes:
         shopper: number of each row's shopper, `(n_rows,)`.
         names: pseudonym by number, `(n_shoppers,)`.
-        day: business date of the row, days since the epoch, `(n_rows,)`.
+        day: business date of the row, days since the epoch, ascending, `(n_rows,)`.
         reward: attributed to it, in the scenario's unit, `(n_rows,)`.
         is_settled: whether its attribution has closed, `(n_rows,)`.
         is_new_version: whether the new version decided it, `(n_rows,)`.
         is_replaced_version: whether what it replaces did, `(n_rows,)`; neither: a fallback, or another version.
+        is_fallback: whether the fallback did, `(n_rows,)`.
     """
 
     shopper: IntArray
@@ -33,14 +34,29 @@ class ServedRows:
     is_settled: BoolArray
     is_new_version: BoolArray
     is_replaced_version: BoolArray
+    is_fallback: BoolArray
+
+    def between(self, first: int, last: int) -> ServedRows:
+        """Return the rows of the days from `first` to `last`, days since the epoch, without copying them."""
+        here = slice(int(np.searchsorted(self.day, first)), int(np.searchsorted(self.day, last, side="right")))
+        return ServedRows(
+            shopper=self.shopper[here],
+            names=self.names,
+            day=self.day[here],
+            reward=self.reward[here],
+            is_settled=self.is_settled[here],
+            is_new_version=self.is_new_version[here],
+            is_replaced_version=self.is_replaced_version[here],
+            is_fallback=self.is_fallback[here],
+        )
 
 
 @dataclass(frozen=True)
 class StageDays:
-    """Which days of a stage count.
+    """Which days count.
 
     Attributes:
-        first: first day on which the shares were in force, days since the epoch.
+        first: first one, days since the epoch.
         last: last day all of whose decisions have their attribution closed; both arms count up to it.
     """
 
@@ -54,21 +70,88 @@ class StageDays:
 
 
 @dataclass(frozen=True)
-class StageValues:
-    """A stage as its shoppers' values.
+class StageShares:
+    """Which shares of the shoppers got the new version.
 
     Attributes:
-        days: that count.
-        units: shoppers with their values.
-        n_first_new: of the shoppers who came for the first time since the launch, those who get the new version.
-        n_first_replaced: those who don't.
-        stray: share of the stage's decisions by the other arm's version.
+        first: in the launch's first stage.
+        former: before the present stage; 0 where that is the first one.
+        present: in the present stage.
+    """
+
+    first: float
+    former: float
+    present: float
+
+
+@dataclass(frozen=True)
+class StageAsked:
+    """What a look asks of the rows.
+
+    Attributes:
+        shares: of the shoppers.
+        launched: first day of the launch.
+        first_day: first day of the stage that may count.
+        horizon: last date of the rows.
+        covariate_days: days before that tell what a shopper is worth anyway.
+        return_days: days of the launch after which the shoppers who were drawn first are compared once more.
+    """
+
+    shares: StageShares
+    launched: date
+    first_day: date
+    horizon: date
+    covariate_days: int
+    return_days: int
+
+
+@dataclass(frozen=True)
+class ArmSizes:
+    """How many shoppers came who had not been served yet, and how they were drawn.
+
+    Attributes:
+        n_new: of those who get the new version.
+        n_replaced: of those who don't.
+        share: of both together who were drawn to get it.
+    """
+
+    n_new: int
+    n_replaced: int
+    share: float
+
+
+@dataclass(frozen=True)
+class ComparedUnits:
+    """Shoppers whose arms are compared.
+
+    Attributes:
+        days: whose decisions count.
+        units: the shoppers with their values.
+        share: of them who were drawn to get the new version.
     """
 
     days: StageDays
     units: StageUnits
-    n_first_new: int
-    n_first_replaced: int
+    share: float
+
+
+@dataclass(frozen=True)
+class StageValues:
+    """A stage as its shoppers' values.
+
+    Attributes:
+        stage: shoppers drawn anew in the stage, and those who weren't drawn.
+        lasting: shoppers drawn in the first stage, and those who weren't drawn yet, from the day on which most have
+            come back; None before it.
+        lasting_from: that day; None where no day of the first stage was served by its share.
+        sizes: of the stage's arms, and where it isn't the first one also of those of the whole launch.
+        stray: share of the stage's decisions by the other arm's version.
+    """
+
+    stage: ComparedUnits
+    lasting: ComparedUnits | None
+    lasting_from: date | None
+    sizes: tuple[ArmSizes, ...]
     stray: float
 
 
@@ -85,83 +168,142 @@ def date_of(number: int) -> date:
     return _EPOCH + timedelta(days=number)
 
 
-def stage_values(
-    rows: ServedRows,
-    *,
-    gets_new: Callable[[str], bool],
-    launched: date,
-    first_day: date,
-    horizon: date,
-    covariate_days: int,
-) -> StageValues | str:
+def stage_values(rows: ServedRows, lots: LotArray, asked: StageAsked) -> StageValues | str:
     """Return the stage's shoppers with their values, or in words why nothing counts yet.
+
+    Who is compared doesn't depend on what the version did. In a stage these are the shoppers drawn anew in it and those
+    who aren't drawn yet: none of them got the version before. All count who were known before the stage, with 0 where
+    they didn't come, and others from their first visit on, which came before the version could please or annoy them.
+    Who was drawn in the first stage is likewise compared with who wasn't drawn yet, over days on which most have come
+    back to the version: those may have left for good, or come more often.
 
     A day counts once every decision up to it has its attribution closed, in both arms: an arm that has grown has the
     younger decisions, and would be credited less. Days before the shares were in force, the day of a growth among
     them, don't count. Arms are what shoppers were drawn to, whatever decided for them.
 
     Args:
-        rows: of shoppers that aren't held out.
-        gets_new: whether a shopper is drawn to get the new version.
-        launched: first day of the launch.
-        first_day: first day of the stage that may count.
-        horizon: last date of the rows.
-        covariate_days: days before the launch that tell what a shopper is worth anyway.
+        rows: of shoppers that aren't held out, from before the launch on.
+        lots: of their draw, `(n_shoppers,)`.
+        asked: shares and days.
     """
-    drawn = np.fromiter((gets_new(name) for name in rows.names), dtype=np.bool_, count=len(rows.names))
-    is_new = drawn[rows.shopper]
-    is_stray = np.where(is_new, rows.is_replaced_version, rows.is_new_version)
-    decided = rows.is_new_version | rows.is_replaced_version
-    found = _days(rows, is_stray, decided, day_number(first_day), day_number(horizon))
-    if isinstance(found, str):
-        return found
-    counted = decided & (rows.day >= found.first) & (rows.day <= found.last)
-    earliest = _earliest_day(rows, decided & (rows.day >= day_number(launched)) & (rows.day <= found.last))
-    before = (rows.day < day_number(launched)) & (rows.day >= day_number(launched) - covariate_days)
-    entry = _earliest_day(rows, counted)
-    here = entry < _NEVER
-    # A fallback's rewards count as its shopper's, once they are in the stage.
-    of_stage = (rows.day >= entry[rows.shopper]) & (rows.day <= found.last)
-    units = StageUnits(
-        is_new=drawn[here],
-        entry=(entry - found.first)[here],
-        value=_sums(rows, of_stage)[here],
-        before=_sums(rows, before)[here],
+    shares, began, launched = asked.shares, day_number(asked.first_day), day_number(asked.launched)
+    gets_new = drawn(lots, shares.present)
+    days = _days(rows.between(began, day_number(asked.horizon)), gets_new, began, day_number(asked.horizon))
+    if isinstance(days, str):
+        return days
+    arms = _Arms(gets_new & ~drawn(lots, shares.former), ~gets_new, _share(shares.present - shares.former, shares))
+    first_arms = _Arms(drawn(lots, shares.first), ~gets_new, _share(shares.first, shares))
+    of_launch = days if shares.former == 0 else _launch_days(rows, first_arms.is_new, launched, days.last)
+    sizes, lasting, lasting_from = [_sizes(rows, arms, began, days)], None, None
+    if of_launch is not None:
+        later = StageDays(of_launch.first + asked.return_days, days.last)
+        lasting_from = date_of(later.first)
+        if later.n > 0:
+            lasting = _compared(rows, first_arms, launched, later, asked.covariate_days)
+        if shares.former > 0:
+            sizes.append(_sizes(rows, first_arms, launched, of_launch))
+    return StageValues(
+        stage=_compared(rows, arms, began, days, asked.covariate_days),
+        lasting=lasting,
+        lasting_from=lasting_from,
+        sizes=tuple(sizes),
+        stray=float(_strays(rows.between(days.first, days.last), gets_new).mean()),
     )
-    is_first = here & (earliest >= found.first)
-    n_first_new = int((is_first & drawn).sum())
-    stray = float(is_stray[counted].mean()) if counted.any() else 0.0
-    return StageValues(found, units, n_first_new, int(is_first.sum()) - n_first_new, stray)
 
 
 _NEVER = np.iinfo(np.int64).max
 
 
-def _days(rows: ServedRows, is_stray: BoolArray, decided: BoolArray, first_day: int, horizon: int) -> StageDays | str:
-    open_days = rows.day[~rows.is_settled & (rows.day >= first_day)]
+@dataclass(frozen=True)
+class _Arms:
+    """Who is drawn to which arm, `(n_shoppers,)` each; shoppers of neither aren't compared."""
+
+    is_new: BoolArray
+    is_replaced: BoolArray
+    share: float
+
+
+def _share(new: float, shares: StageShares) -> float:
+    return new / (new + 1 - shares.present)
+
+
+def _strays(rows: ServedRows, gets_new: BoolArray) -> BoolArray:
+    """Return whether the other arm's version decided, for each row that either version decided."""
+    decided = rows.is_new_version | rows.is_replaced_version
+    is_stray: BoolArray = (rows.is_new_version != gets_new[rows.shopper])[decided]
+    return is_stray
+
+
+def _days(rows: ServedRows, gets_new: BoolArray, first_day: int, horizon: int) -> StageDays | str:
+    open_days = rows.day[~rows.is_settled]
     last = min(int(open_days.min()) - 1 if len(open_days) else horizon, horizon)
-    for first in range(first_day, last + 1):
-        on_day = decided & (rows.day == first)
-        if on_day.any() and is_stray[on_day].mean() <= MOST_STRAY and _has_new(rows, on_day):
-            return StageDays(first, last)
+    found = _first_in_force(rows, gets_new, first_day, last)
+    if found is not None:
+        return StageDays(found, last)
     if last < first_day:
         return f"no day since {date_of(first_day)} has its attribution closed yet"
     return f"no day from {date_of(first_day)} to {date_of(last)} was served by these shares yet"
 
 
-def _has_new(rows: ServedRows, on_day: BoolArray) -> bool:
-    return bool(rows.is_new_version[on_day].any())
+def _first_in_force(rows: ServedRows, gets_new: BoolArray, first_day: int, last: int) -> int | None:
+    """Return the first day on which about every decision was by the version of its shopper's arm; None without one."""
+    for day in range(first_day, last + 1):
+        of_day = rows.between(day, day)
+        strays = _strays(of_day, gets_new)
+        if of_day.is_new_version.any() and strays.mean() <= MOST_STRAY:
+            return day
+    return None
 
 
-def _earliest_day(rows: ServedRows, chosen: BoolArray) -> IntArray:
-    """Return the first of the chosen rows' days by shopper, `_NEVER` of who has none, `(n_shoppers,)`."""
-    found = np.full(len(rows.names), _NEVER, dtype=np.int64)
-    np.minimum.at(found, rows.shopper[chosen], rows.day[chosen])
+def _launch_days(rows: ServedRows, gets_new: BoolArray, launched: int, last: int) -> StageDays | None:
+    first = _first_in_force(rows, gets_new, launched, last)
+    return None if first is None else StageDays(first, last)
+
+
+def _sizes(rows: ServedRows, arms: _Arms, began: int, days: StageDays) -> ArmSizes:
+    """Return how many shoppers came first, since the stage began, on a day that counts.
+
+    Their first visit can't be the version's doing; later ones may be.
+    """
+    came = _seen(rows.between(days.first, days.last)) & ~_seen(rows.between(began, days.first - 1))
+    return ArmSizes(int((came & arms.is_new).sum()), int((came & arms.is_replaced).sum()), arms.share)
+
+
+def _compared(rows: ServedRows, arms: _Arms, began: int, days: StageDays, covariate_days: int) -> ComparedUnits:
+    """Return the arms' shoppers with what they brought on the days.
+
+    Names that only a fallback decided for before the stage are not known: most stand for one request of a shopper who
+    opted out. Within the stage a fallback is its shopper's, since the version's own failures bring it about.
+    """
+    earlier = rows.between(0, began - 1)
+    known = _seen(earlier, ~earlier.is_fallback) | _seen(rows.between(began, days.first - 1))
+    counted = rows.between(days.first, days.last)
+    entry = np.where(known, 0, _first_day(counted))
+    here = (arms.is_new | arms.is_replaced) & (entry < _NEVER)
+    units = StageUnits(
+        is_new=arms.is_new[here],
+        entry=np.where(known, 0, entry - days.first + 1)[here],
+        value=_sums(counted)[here],
+        before=_sums(rows.between(began - covariate_days, began - 1))[here],
+    )
+    return ComparedUnits(days, units, arms.share)
+
+
+def _seen(rows: ServedRows, chosen: BoolArray | None = None) -> BoolArray:
+    """Return who has any of the rows, `(n_shoppers,)`."""
+    found = np.zeros(len(rows.names), dtype=np.bool_)
+    found[rows.shopper if chosen is None else rows.shopper[chosen]] = True
     return found
 
 
-def _sums(rows: ServedRows, chosen: BoolArray) -> FloatArray:
-    """Return the chosen rows' rewards summed by shopper, `(n_shoppers,)`."""
-    sums = np.zeros(len(rows.names), dtype=np.float64)
-    np.add.at(sums, rows.shopper[chosen], rows.reward[chosen])
-    return sums
+def _first_day(rows: ServedRows) -> IntArray:
+    """Return the first day by shopper, `_NEVER` of who has no row, `(n_shoppers,)`."""
+    found = np.full(len(rows.names), _NEVER, dtype=np.int64)
+    found[rows.shopper[::-1]] = rows.day[::-1]  # rows ascend by day, and of several the last one written stays
+    return found
+
+
+def _sums(rows: ServedRows) -> FloatArray:
+    """Return rewards summed by shopper, `(n_shoppers,)`."""
+    found: FloatArray = np.bincount(rows.shopper, rows.reward, minlength=len(rows.names)).astype(np.float64)
+    return found

@@ -15,6 +15,9 @@ from rl.rollout.mismatch import SURELY_MISMATCHED
 MOST_STRAY = 0.01
 """Share of decisions by another version than their shopper's arm has, beyond which a stage doesn't grow."""
 
+_WAYS_TO_RETREAT = 4
+"""By the stage's values, by those of the shoppers drawn first, and for each by how few bring anything."""
+
 
 @dataclass(frozen=True)
 class StageLook:
@@ -24,6 +27,9 @@ class StageLook:
         share: of the shoppers who get the new version.
         n_days: business days whose decisions are counted.
         found: the arms' comparison, or in words why there is none.
+        lasting: that of the shoppers drawn in the first stage once most have come back, or in words why there is none.
+        few: p-value of the rewarded shoppers' number in the new arm, over all looks; 1 where values are compared.
+        lasting_few: likewise, of the shoppers drawn in the first stage.
         mismatch: p-value of the arms' sizes.
         stray: share of decisions by another version than their shopper's arm has.
         scheduled: which scheduled look of the stage this is, from 1; 0 where none is due.
@@ -32,9 +38,21 @@ class StageLook:
     share: float
     n_days: int
     found: Comparison | str
+    lasting: Comparison | str = "nobody was compared"
+    few: float = 1.0
+    lasting_few: float = 1.0
     mismatch: float = 1.0
     stray: float = 0.0
     scheduled: int = 0
+
+
+@dataclass(frozen=True)
+class GainBounds:
+    """A comparison's gain with its bounds, each of which holds at all looks of a stage."""
+
+    found: Comparison
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True)
@@ -42,68 +60,130 @@ class Evidence:
     """What a look comes to.
 
     Attributes:
+        look: what was seen.
         decision: what follows.
         why: in one sentence.
-        comparison: None where the arms can't be compared yet.
-        lower: bound of the gain; None likewise.
-        upper: likewise.
-        level: one-sided, that each bound spends over all looks of the stage.
-        mismatch: p-value of the arms' sizes.
+        level: one-sided, that each bound spends over all looks of the stage at most.
+        stage: bounds of the gain; None where the arms can't be compared yet.
+        lasting: likewise, of the shoppers drawn in the first stage.
         scheduled: what decided growth where a scheduled look did; else None.
     """
 
+    look: StageLook
     decision: LookDecision
     why: str
-    comparison: Comparison | None
-    lower: float | None
-    upper: float | None
     level: float
-    mismatch: float
+    stage: GainBounds | None
+    lasting: GainBounds | None
     scheduled: ScheduledBound | None = None
 
 
 def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
     """Return what follows from a look.
 
-    The level of a launch is divided equally among the stages that are tested. The new version retreats once the upper
-    bound of its gain is below 0, whatever else holds: going back is safe. It grows once the lower bound is above minus
-    the margin, with the days that a stage needs, arms of the right sizes, and decisions that are those of their arms;
-    on a schedule by margin and level of `scheduled_margin`.
+    The level of a launch is divided equally among the stages that are tested; of a stage's part each of the ways to
+    retreat spends a quarter. The new version retreats once an upper bound of its gain is below 0, or where a value
+    can't be compared since too few of its shoppers bring anything, whatever else holds: going back is safe. It grows
+    once the lower bound is above minus the margin, with the days that a stage needs, arms of the right sizes, and
+    decisions that are those of their arms; on a schedule by margin and level of `scheduled_margin`. Past
+    `lasting.share` the shoppers drawn first, too, must have been shown to bring no less than `lasting.margin` below.
 
     Args:
         rollout: what the scenario says.
         look: what is seen.
     """
     level = rollout.level / rollout.n_tested
-    found = look.found
+    stage = _bounds(look.found, margin=rollout.margin, level=level, retreat_level=level / _WAYS_TO_RETREAT)
+    lasting = _bounds(
+        look.lasting,
+        margin=_lasting_margin(rollout),
+        level=rollout.level,
+        retreat_level=level / _WAYS_TO_RETREAT,
+    )
+    bound = None if stage is None else _scheduled_bound(rollout, look, stage.found)
+    decision, why = _decided(rollout, look, stage, lasting, bound)
+    is_by_schedule = decision != "retreat" and not (_sized(look) or _strayed(look))
+    return Evidence(look, decision, why, level, stage, lasting, bound if is_by_schedule else None)
+
+
+def _bounds(found: Comparison | str, *, margin: float, level: float, retreat_level: float) -> GainBounds | None:
     if isinstance(found, str):
-        return Evidence("hold", _sized(look) or found, None, None, None, level, look.mismatch)
-    reach = anytime_reach(found.standard_error, level=level, margin=rollout.margin)
-    lower, upper = found.gain - reach, found.gain + reach
-    bound = _scheduled_bound(rollout, look, found)
-    decision, why = _decided(rollout, look, found, lower=lower, upper=upper, bound=bound)
-    decided_it = bound if upper >= 0 and not (_sized(look) or _strayed(look)) else None
-    return Evidence(decision, why, found, lower, upper, level, look.mismatch, decided_it)
+        return None
+    error, gain = found.standard_error, found.gain
+    return GainBounds(
+        found,
+        gain - anytime_reach(error, level=level, margin=margin),
+        gain + anytime_reach(error, level=retreat_level, margin=margin),
+    )
+
+
+def _lasting_margin(rollout: Rollout) -> float:
+    schedule = rollout.schedule
+    return rollout.lasting.margin if schedule is None else max(rollout.lasting.margin, schedule.margin)
 
 
 def _decided(
-    rollout: Rollout, look: StageLook, found: Comparison, *, lower: float, upper: float, bound: ScheduledBound | None
+    rollout: Rollout,
+    look: StageLook,
+    stage: GainBounds | None,
+    lasting: GainBounds | None,
+    bound: ScheduledBound | None,
 ) -> tuple[LookDecision, str]:
-    if upper < 0:
-        return "retreat", f"it earns less a shopper: {found.gain:+.1%}, at most {upper:+.1%}"
-    if problem := _sized(look) or _strayed(look):
+    problem = _sized(look)
+    if worse := _worse(rollout, look, stage, lasting):
+        return "retreat", "; ".join(one for one in (worse, problem) if one)
+    if problem:
+        return "hold", problem
+    if stage is None:
+        return "hold", str(look.found)
+    found = stage.found
+    if problem := _strayed(look):
         return "hold", problem
     if rollout.schedule is not None:
         is_shown, why = _on_schedule(rollout, rollout.schedule, look, found, bound)
     elif look.n_days < rollout.min_days:
         is_shown, why = False, f"{look.n_days} of {counted(rollout.min_days, 'day is', 'days are')} counted"
     else:
-        is_shown, why = lower > -rollout.margin, _against_margin(found, lower, rollout.margin)
+        is_shown, why = stage.lower > -rollout.margin, _against_margin(found, stage.lower, rollout.margin)
         if not is_shown:
-            why += _shoppers_missing(found, reach=found.gain - lower, margin=rollout.margin)
+            why += _shoppers_missing(found, reach=found.gain - stage.lower, margin=rollout.margin)
     if not is_shown:
         return "hold", why
+    if rollout.next_share(look.share) > rollout.lasting.share and (problem := _not_lasting(rollout, look, lasting)):
+        return "hold", f"stays at {look.share:.0%}: {problem}"
     return ("complete" if rollout.next_share(look.share) == 1 else "grow"), why
+
+
+def _worse(rollout: Rollout, look: StageLook, stage: GainBounds | None, lasting: GainBounds | None) -> str:
+    """Return in words how the version is shown to be worse; nothing where it isn't."""
+    level = rollout.level / rollout.n_tested / _WAYS_TO_RETREAT
+    if stage is not None and stage.upper < 0:
+        return f"it earns less a shopper: {stage.found.gain:+.1%}, at most {stage.upper:+.1%}"
+    if look.few <= level:
+        return f"too few of its shoppers bring anything (p = {look.few:.1g}): {look.found}"
+    if lasting is not None and lasting.upper < 0:
+        return (
+            f"the shoppers who were drawn first bring less since most have come back: {lasting.found.gain:+.1%} a "
+            f"shopper, at most {lasting.upper:+.1%}"
+        )
+    if look.lasting_few <= level:
+        return (
+            "too few of the shoppers who were drawn first bring anything since most have come back "
+            f"(p = {look.lasting_few:.1g}): {look.lasting}"
+        )
+    return ""
+
+
+def _not_lasting(rollout: Rollout, look: StageLook, lasting: GainBounds | None) -> str:
+    """Return in words why it isn't shown that what the version earns lasts; nothing where it is."""
+    if lasting is None:
+        return f"of the shoppers who were drawn first, {look.lasting}"
+    margin = _lasting_margin(rollout)
+    if lasting.lower > -margin:
+        return ""
+    told = _against_margin(lasting.found, lasting.lower, margin)
+    missing = _shoppers_missing(lasting.found, reach=lasting.found.gain - lasting.lower, margin=margin)
+    return f"the shoppers who were drawn first, since most have come back, are {told}{missing}"
 
 
 def _scheduled_bound(rollout: Rollout, look: StageLook, found: Comparison) -> ScheduledBound | None:

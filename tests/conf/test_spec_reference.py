@@ -113,6 +113,8 @@ COMPANY: dict[str, dict[str, Any]] = {
         f"rollout.{name}": {"rollout": {}}
         for name in ("stages", "shadow_days", "level", "margin", "min_days", "covariate_days", "schedule", "on_retreat")
     },
+    "rollout.lasting": {"rollout": {}},
+    **{f"rollout.lasting.{name}": {"rollout": {"lasting": {}}} for name in ("share", "margin", "days")},
     "rollout.schedule.days": {"rollout": {"schedule": {"margin": 0.2}}},
     "rollout.schedule.margin": {"rollout": {"schedule": {"days": 7}}},
     "rollout.schedule.beyond": {"rollout": {"schedule": {"days": 7, "margin": 0.2}}},

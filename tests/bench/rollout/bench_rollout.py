@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from conf.specs.rollout import Rollout, Schedule
-from tests.bench.rollout.launches import LaunchEnd, Shop, simulate_launch
+from tests.bench.rollout.launches import Lapse, LaunchEnd, Shop, simulate_launch, true_gain
 from tests.bench.rollout.naive import pooled_gain
 
 N_LAUNCHES, N_SHOPPERS, N_WORKERS, N_DAYS = 2000, 120_000, 2, 30
@@ -49,7 +49,24 @@ def kinds(n_shoppers: int) -> list[Kind]:
         Kind("10% better", 0.10, shop, rule),
         Kind("worse by the margin", -rule.margin, shop, rule),
         Kind("equal, a tenth of the new arm lost", 0.0, shop, rule, lost=0.1),
+        Kind("dead", -1.0, shop, rule),
+        *lapsing_kinds(n_shoppers // 2),
         *scheduled_kinds(n_shoppers),
+    ]
+
+
+def lapsing_kinds(n_shoppers: int) -> list[Kind]:
+    """Return launches whose versions bring the same a visit, but not the same visits.
+
+    A version that drives the poorer half away for good at their first visit shows it when they would have come again,
+    in a fortnight. One that keeps them has more of the shoppers who bring least.
+    """
+    rule = Rollout()
+    away, kept = Lapse(by_new=True, chance=1.0), Lapse(by_new=False)
+    return [
+        Kind("poorer shoppers kept", 0.0, Shop(n_shoppers, period=7, lapse=kept), rule),
+        Kind("poorer shoppers driven away", 0.0, Shop(n_shoppers, period=14, lapse=away), rule),
+        Kind("poorer shoppers driven away by chance", 0.0, Shop(n_shoppers, lapse=Lapse(by_new=True)), rule),
     ]
 
 
@@ -99,6 +116,7 @@ def _line(kind: Kind, ends: Sequence[LaunchEnd], seconds: float) -> dict[str, ob
         "launches": len(ends),
         "shoppers": kind.shop.n_shoppers,
         "days": kind.n_days,
+        "true_gain_over_8_weeks": round(true_gain(kind.shop, kind.gain, n_days=56), 4),
         "passed_25_percent": _rate([end.share > 0.25 for end in ends]),
         "reached_25_percent": _rate([end.share >= 0.25 for end in ends]),
         "complete": _rate([end.ended == "complete" for end in ends]),

@@ -1,7 +1,9 @@
 """Launches of known gain in a shop of returning shoppers, day by day, judged by the code that judges real ones.
 
-A shopper comes on a day with a probability of their own and brings points, by a rate of their own; both stay. A day
-has a level that all shoppers share (weekdays, seasons, fashions). The new version multiplies what its shoppers bring.
+A shopper comes on a day with a probability of their own, or every so many days, and brings points, by a rate of their
+own; both stay. A day has a level that all shoppers share (weekdays, seasons, fashions). The new version multiplies what
+its shoppers bring, and one of the two versions may drive shoppers away. What was served goes through `stage_values` as
+rows, as nights have them.
 """
 
 from __future__ import annotations
@@ -12,12 +14,32 @@ from functools import cached_property
 import numpy as np
 
 from conf.specs.rollout import Rollout
-from rl.rollout.comparison import BoolArray, Comparison, FloatArray, IntArray, StageUnits, compare
-from rl.rollout.mismatch import size_mismatch
-from rl.rollout.stage_rule import StageLook, judge_stage
+from rl.rollout.assignment import drawn
+from rl.rollout.comparison import BoolArray, FloatArray, IntArray
+from rl.rollout.looking import judged
+from rl.rollout.returning import return_days
+from rl.rollout.served_values import ServedRows, StageAsked, StageShares, date_of, stage_values
 
 LAG_DAYS = 1
 """Days until a day's attribution has closed."""
+
+LAUNCH_DAY = 20_000
+"""Days since the epoch."""
+
+
+@dataclass(frozen=True)
+class Lapse:
+    """Shoppers who stay away for good after a visit.
+
+    Attributes:
+        by_new: whether the new version drives them away; otherwise the replaced one.
+        poorest: share of the shoppers who may be driven away, those who bring least.
+        chance: of it, at each visit.
+    """
+
+    by_new: bool
+    poorest: float = 0.5
+    chance: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -29,12 +51,16 @@ class Shop:
         visits_a_day: of a shopper, on average.
         purchase_points: what a purchase brings, beside clicks of one point each.
         history_days: days before the launch, of which shoppers' values are known.
+        period: days from each visit of a shopper to the next; None where visits come by chance.
+        lapse: who is driven away from the launch on; None where visits don't depend on who decides.
     """
 
     n_shoppers: int = 60_000
     visits_a_day: float = 0.12
     purchase_points: float = 10.0
     history_days: int = 28
+    period: int | None = None
+    lapse: Lapse | None = None
 
     @cached_property
     def weekdays(self) -> FloatArray:
@@ -47,12 +73,12 @@ class LaunchEnd:
     """How a simulated launch went.
 
     Attributes:
-        gain: true relative gain of the new version.
-        share: largest share that was reached.
-        n_days: until it was complete or went back, or the time was over.
-        ended: `complete`, `retreat`, or `open` where the time was over.
-        n_smaller_arm: shoppers of the smaller arm at the look that first grew; 0 where none did.
-        spread: standard deviation of a shopper's value over its mean, at the first look with a comparison.
+        gain: true relative gain of the new version, in what a visit brings.
+        share: of the shoppers when it ended, or when it was left.
+        n_days: from its start to its end.
+        ended: `complete`, `retreat` or `open`.
+        n_smaller_arm: shoppers of the smaller arm when it grew first; 0 where it never did.
+        spread: of a shopper's value over its mean, at the first look that could compare the arms.
         held_by_mismatch: whether a look found arms of the wrong sizes.
     """
 
@@ -72,22 +98,32 @@ class ShopDays:
         self._shop, self._generator, self._gain = shop, generator, gain
         n = shop.n_shoppers
         self._visiting = np.minimum(generator.gamma(0.7, shop.visits_a_day / 0.7, n), 0.95).astype(np.float32)
+        self._phase = generator.integers(0, shop.period or 1, n)
         self._rate = generator.gamma(2.0, 0.5, n)
         self._level = 1.0
-
-    def before(self) -> FloatArray:
-        """Return what shoppers brought in the days before, `(n_shoppers,)`."""
-        days = self._shop.history_days
-        n_visits = self._generator.binomial(days, self._visiting)
-        return self._brought(n_visits * self._rate)
+        self._is_gone = np.zeros(n, dtype=np.bool_)
+        self._may_lapse = self._rate <= np.quantile(self._rate, 0.0 if shop.lapse is None else shop.lapse.poorest)
 
     def day(self, number: int, gets_new: BoolArray) -> tuple[IntArray, FloatArray]:
-        """Return who came on a day, and what each brought."""
-        came = np.flatnonzero(self._generator.random(self._shop.n_shoppers, dtype=np.float32) < self._visiting)
+        """Return who came on a day, and what each brought; days before the launch have numbers below 0."""
+        came = self._came(number)
         self._level *= float(np.exp(self._generator.normal(0.01, 0.05)))
         level = self._level * self._shop.weekdays[number % 7]
         worth = self._rate[came] * np.where(gets_new[came], 1 + self._gain, 1.0)
-        return came, self._brought(worth * level)
+        brought = self._brought(worth * level)
+        if self._shop.lapse is not None and number >= 0:
+            self._lapse(self._shop.lapse, came, gets_new)
+        return came, brought
+
+    def _came(self, number: int) -> IntArray:
+        if self._shop.period is not None:
+            return np.flatnonzero((self._phase == number % self._shop.period) & ~self._is_gone)
+        chance = self._generator.random(self._shop.n_shoppers, dtype=np.float32)
+        return np.flatnonzero((chance < self._visiting) & ~self._is_gone)
+
+    def _lapse(self, lapse: Lapse, came: IntArray, gets_new: BoolArray) -> None:
+        may = came[(gets_new[came] == lapse.by_new) & self._may_lapse[came]]
+        self._is_gone[may[self._generator.random(len(may)) < lapse.chance]] = True
 
     def _brought(self, rate: FloatArray) -> FloatArray:
         """Return points: clicks, and now and then a purchase, both in proportion to the rate."""
@@ -96,37 +132,49 @@ class ShopDays:
         return np.asarray(clicks + self._shop.purchase_points * purchases, dtype=np.float64)
 
 
-@dataclass
-class _Stage:
-    """A stage as far as it has come: what each shopper brought since its start, day by day."""
+def true_gain(shop: Shop, gain: float, *, n_days: int, seed: int = 0) -> float:
+    """Return how much more all shoppers bring within the days by the new version than by the replaced one."""
+    totals = []
+    for is_new in (False, True):
+        days = ShopDays(shop, np.random.default_rng(seed), gain)
+        everyone = np.full(shop.n_shoppers, is_new)
+        totals.append(sum(float(days.day(number, everyone)[1].sum()) for number in range(n_days)))
+    return totals[1] / totals[0] - 1
 
-    share: float
-    gets_new: BoolArray
-    n_days: int
-    entry: IntArray
-    value: FloatArray
-    came_first: BoolArray
 
-    @classmethod
-    def begin(cls, share: float, lots: FloatArray) -> _Stage:
-        n = len(lots)
-        return cls(share, lots < share, 0, np.full(n, -1), np.zeros(n), np.zeros(n, dtype=np.bool_))
+class _Served:
+    """What was served until now, as rows."""
 
-    def add(self, came: IntArray, brought: FloatArray, was_there: BoolArray) -> None:
-        """Add a day; `was_there`: who came before since the launch."""
-        new_here = came[self.entry[came] < 0]
-        self.entry[new_here] = self.n_days
-        self.came_first[new_here] = ~was_there[new_here]
-        self.value[came] += brought
-        self.n_days += 1
+    def __init__(self, n_shoppers: int) -> None:
+        self._names = tuple(map(str, range(n_shoppers)))
+        self._n = 0
+        self._shopper = np.zeros(0, dtype=np.int64)
+        self._day, self._reward = np.zeros(0, dtype=np.int64), np.zeros(0)
+        self._is_new = np.zeros(0, dtype=np.bool_)
 
-    def units(self, before: FloatArray) -> StageUnits:
-        here = self.entry >= 0
-        return StageUnits(self.gets_new[here], self.entry[here], self.value[here], before[here])
+    def add(self, day: int, came: IntArray, brought: FloatArray, is_new: BoolArray) -> None:
+        """Add a day's decisions, one a visit."""
+        here = slice(self._n, self._n + len(came))
+        if here.stop > len(self._shopper):
+            room = 2 * here.stop
+            self._shopper, self._day = np.resize(self._shopper, room), np.resize(self._day, room)
+            self._reward, self._is_new = np.resize(self._reward, room), np.resize(self._is_new, room)
+        self._shopper[here], self._day[here], self._reward[here], self._is_new[here] = came, day, brought, is_new
+        self._n = here.stop
 
-    def mismatch(self) -> float:
-        n_new = int(self.gets_new[self.came_first].sum())
-        return size_mismatch(n_new, int(self.came_first.sum()) - n_new, self.share)
+    def rows(self) -> ServedRows:
+        """Return all rows, their attribution closed."""
+        is_new, nothing = self._is_new[: self._n], np.zeros(self._n, dtype=np.bool_)
+        return ServedRows(
+            shopper=self._shopper[: self._n],
+            names=self._names,
+            day=self._day[: self._n],
+            reward=self._reward[: self._n],
+            is_settled=~nothing,
+            is_new_version=is_new,
+            is_replaced_version=~is_new,
+            is_fallback=nothing,
+        )
 
 
 def simulate_launch(
@@ -141,44 +189,54 @@ def simulate_launch(
         rollout: the rule.
         shop: in which.
         generator: of everything that happens.
-        gain: true relative gain of the new version.
+        gain: true relative gain of the new version, in what a visit brings.
         n_days: after which the launch is left open.
         lost: share of the new arm's shoppers whose decisions never arrive.
     """
-    days = ShopDays(shop, generator, gain)
-    before = days.before()
-    lots = generator.random(shop.n_shoppers)
-    is_lost = (generator.random(shop.n_shoppers) < lost) if lost else None
-    stage = _Stage.begin(rollout.stages[0], lots)
-    was_there = np.zeros(shop.n_shoppers, dtype=np.bool_)
-    n_smaller, spread, mismatched, next_counted = 0, 0.0, False, 0
+    days, served = ShopDays(shop, generator, gain), _Served(shop.n_shoppers)
+    lots = generator.integers(0, 2**64, shop.n_shoppers, dtype=np.uint64)
+    is_lost = generator.random(shop.n_shoppers) < lost
+    nobody = np.zeros(shop.n_shoppers, dtype=np.bool_)
+    for number in range(-shop.history_days, 0):
+        came, brought = days.day(number, nobody)
+        served.add(LAUNCH_DAY + number, came, brought, nobody[came])
+    returned = rollout.lasting.days or return_days(served.rows(), date_of(LAUNCH_DAY))
+    former, share, first_counted = 0.0, rollout.stages[0], 0
+    n_smaller, spread, mismatched = 0, 0.0, False
     for number in range(n_days - LAG_DAYS):
-        came, brought = days.day(number, stage.gets_new)
-        if is_lost is not None:
-            kept = ~(is_lost[came] & stage.gets_new[came])
-            came, brought = came[kept], brought[kept]
-        if number >= next_counted:
-            stage.add(came, brought, was_there)
-        was_there[came] = True
-        if number < next_counted:
+        gets_new = drawn(lots, share if number >= first_counted else former)
+        came, brought = days.day(number, gets_new)
+        kept = ~(is_lost[came] & gets_new[came])
+        served.add(LAUNCH_DAY + number, came[kept], brought[kept], gets_new[came[kept]])
+        if number < first_counted:
             continue
-        units = stage.units(before)
-        look = StageLook(stage.share, stage.n_days, compare(units), stage.mismatch(), scheduled=_due(rollout, stage))
-        found = judge_stage(rollout, look)
-        mismatched |= "not as large" in found.why
-        if isinstance(look.found, Comparison) and not spread:
+        asked = StageAsked(
+            shares=StageShares(rollout.stages[0], former, share),
+            launched=date_of(LAUNCH_DAY),
+            first_day=date_of(LAUNCH_DAY + first_counted),
+            horizon=date_of(LAUNCH_DAY + number),
+            covariate_days=rollout.covariate_days,
+            return_days=returned,
+        )
+        found = stage_values(served.rows(), lots, asked)
+        if isinstance(found, str):
+            continue
+        units = found.stage.units
+        evidence = judged(rollout, asked, found, scheduled=_due(rollout, found.stage.days.n))
+        mismatched |= "not as large" in evidence.why
+        if evidence.stage is not None and not spread:
             spread = float(units.value.std() / units.value.mean())
-        if found.decision in ("grow", "complete"):
+        if evidence.decision in ("grow", "complete"):
             n_smaller = n_smaller or int(min(units.is_new.sum(), (~units.is_new).sum()))
-            if found.decision == "complete":
+            if evidence.decision == "complete":
                 return LaunchEnd(gain, 1.0, number + 1 + LAG_DAYS, "complete", n_smaller, spread, mismatched)
-            stage = _Stage.begin(rollout.next_share(stage.share), lots)
-            next_counted = number + 1 + LAG_DAYS
-        elif found.decision == "retreat":
-            return LaunchEnd(gain, stage.share, number + 1 + LAG_DAYS, "retreat", n_smaller, spread, mismatched)
-    return LaunchEnd(gain, stage.share, n_days, "open", n_smaller, spread, mismatched)
+            former, share = share, rollout.next_share(share)
+            first_counted = number + 1 + LAG_DAYS
+        elif evidence.decision == "retreat":
+            return LaunchEnd(gain, share, number + 1 + LAG_DAYS, "retreat", n_smaller, spread, mismatched)
+    return LaunchEnd(gain, share, n_days, "open", n_smaller, spread, mismatched)
 
 
-def _due(rollout: Rollout, stage: _Stage) -> int:
+def _due(rollout: Rollout, n_days: int) -> int:
     schedule = rollout.schedule
-    return stage.n_days // schedule.days if schedule is not None and stage.n_days % schedule.days == 0 else 0
+    return n_days // schedule.days if schedule is not None and n_days % schedule.days == 0 else 0

@@ -39,6 +39,14 @@ def test_a_scenario_without_one_is_written_as_before() -> None:
     assert "rollout" not in SCENARIO.model_dump()
 
 
+def test_a_rollout_without_lasting_is_written_as_before() -> None:
+    """Its hash stays what it was, and past a quarter it asks whether what the version earns lasts even so."""
+    rollout = Rollout()
+    assert "lasting" not in rollout.model_dump()
+    assert (rollout.lasting.share, rollout.lasting.margin, rollout.lasting.days) == (0.25, 0.1, None)
+    assert Rollout.model_validate({"lasting": {"days": 14}}).model_dump()["lasting"]["days"] == 14
+
+
 def test_a_schedule_without_beyond_is_written_as_before() -> None:
     """Its hash stays what it was, and past a quarter it asks for the default even so."""
     schedule = Schedule(days=7, margin=0.2)

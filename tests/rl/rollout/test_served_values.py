@@ -7,96 +7,198 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pytest
 
-from rl.rollout.served_values import ServedRows, StageValues, date_of, day_number, stage_values
+from rl.rollout.served_values import (
+    ArmSizes,
+    ComparedUnits,
+    ServedRows,
+    StageAsked,
+    StageShares,
+    StageValues,
+    date_of,
+    day_number,
+    stage_values,
+)
 
 LAUNCHED = date(2026, 3, 2)
-NEW = {"nina", "noah"}
+START = day_number(LAUNCHED)
+LOTS = {"nina": 0.02, "noah": 0.1, "nora": 0.2, "olga": 0.6, "otto": 0.7, "oleg": 0.9}
+
+FIRST = StageShares(first=0.25, former=0.0, present=0.25)
+
+Row = tuple[str, int, float, str]
 
 
-def rows(served: Sequence[tuple[str, int, float, str]], unsettled: Sequence[int] = ()) -> ServedRows:
-    """Rows of (shopper, days since the launch, reward, who decided: new, old or other)."""
+def rows(served: Sequence[Row], unsettled: Sequence[int] = ()) -> ServedRows:
+    """Rows of (shopper, days since the launch, reward, who decided: new, old, fallback or earlier)."""
+    served = sorted(served, key=lambda one: one[1])
     names = sorted({one[0] for one in served})
-    by = np.array([one[3] for one in served])
+    by = np.array([one[3] for one in served], dtype=np.str_)
     return ServedRows(
         shopper=np.array([names.index(one[0]) for one in served], dtype=np.int64),
         names=tuple(names),
-        day=np.array([day_number(LAUNCHED) + one[1] for one in served], dtype=np.int64),
-        reward=np.array([one[2] for one in served]),
-        is_settled=np.array([one[1] not in unsettled for one in served]),
+        day=np.array([START + one[1] for one in served], dtype=np.int64),
+        reward=np.array([one[2] for one in served], dtype=np.float64),
+        is_settled=np.array([one[1] not in unsettled for one in served], dtype=np.bool_),
         is_new_version=by == "new",
         is_replaced_version=by == "old",
+        is_fallback=by == "fallback",
     )
 
 
-def stage(served: ServedRows, *, first: int = 0, last: int = 9, **given: Any) -> StageValues | str:
-    content: dict[str, Any] = {
-        "gets_new": lambda name: name in NEW,
-        "launched": LAUNCHED,
-        "first_day": date_of(day_number(LAUNCHED) + first),
-        "horizon": date_of(day_number(LAUNCHED) + last),
-        "covariate_days": 28,
-    }
-    return stage_values(served, **(content | given))
+def stage(
+    served: ServedRows,
+    *,
+    first: int = 0,
+    last: int = 9,
+    shares: StageShares = FIRST,
+    return_days: int = 20,
+) -> StageValues | str:
+    asked = StageAsked(
+        shares=shares,
+        launched=LAUNCHED,
+        first_day=date_of(START + first),
+        horizon=date_of(START + last),
+        covariate_days=28,
+        return_days=return_days,
+    )
+    lots = np.array([int(LOTS[name.split(":")[0]] * 2**64) for name in served.names], dtype=np.uint64)
+    return stage_values(served, lots, asked)
 
 
-def told(found: StageValues | str) -> dict[str, list[tuple[int, float, float]]]:
-    """Entry, value and value before, by arm."""
+def found_of(found: StageValues | str) -> StageValues:
     assert isinstance(found, StageValues), found
+    return found
+
+
+def told(found: ComparedUnits | None) -> dict[str, list[tuple[int, float, float]]]:
+    """Entry, value and value before, by arm."""
+    assert found is not None
     units = found.units
     every = list(zip(units.entry.tolist(), units.value.tolist(), units.before.tolist(), strict=True))
     return {
-        "new": [one for one, is_new in zip(every, units.is_new, strict=True) if is_new],
-        "old": [one for one, is_new in zip(every, units.is_new, strict=True) if not is_new],
+        "new": sorted(one for one, is_new in zip(every, units.is_new, strict=True) if is_new),
+        "old": sorted(one for one, is_new in zip(every, units.is_new, strict=True) if not is_new),
     }
 
 
-SERVED = [
+SERVED: list[Row] = [
     ("nina", -3, 5.0, "old"),
-    ("olga", -40, 9.0, "old"),
+    ("olga", -40, 9.0, "earlier"),
     ("nina", 0, 1.0, "new"),
     ("olga", 0, 2.0, "old"),
     ("nina", 2, 3.0, "new"),
     ("otto", 2, 4.0, "old"),
-    ("nina", 3, 6.0, "other"),
+    ("nina", 3, 6.0, "fallback"),
 ]
 
 
-def test_values_are_sums_since_the_first_decision_of_the_stage() -> None:
-    """What a fallback brought counts for its shopper; what came before the launch is what a shopper is worth anyway."""
-    found = stage(rows(SERVED))
-    assert told(found) == {"new": [(0, 10.0, 5.0)], "old": [(0, 2.0, 0.0), (2, 4.0, 0.0)]}
-    assert isinstance(found, StageValues)
-    assert (found.days.n, found.n_first_new, found.n_first_replaced, found.stray) == (10, 1, 2, 0.0)
+def test_values_are_sums_since_the_stage_began() -> None:
+    """What a fallback brought counts for its shopper; what came before is what a shopper is worth anyway."""
+    found = found_of(stage(rows(SERVED)))
+    assert told(found.stage) == {"new": [(0, 10.0, 5.0)], "old": [(0, 2.0, 0.0), (3, 4.0, 0.0)]}
+    assert (found.stage.days.n, found.sizes, found.stray) == (10, (ArmSizes(1, 2, 0.25),), 0.0)
+
+
+def test_who_was_known_counts_with_nothing_where_they_stay_away() -> None:
+    """In both arms: otherwise those who were driven away would be missing from one of them."""
+    stayed_away: list[Row] = [("noah", -5, 3.0, "old"), ("oleg", -6, 2.0, "earlier")]
+    found = found_of(stage(rows([*SERVED, *stayed_away])))
+    assert told(found.stage)["new"] == [(0, 0.0, 3.0), (0, 10.0, 5.0)]
+    assert told(found.stage)["old"] == [(0, 0.0, 2.0), (0, 2.0, 0.0), (3, 4.0, 0.0)]
+    assert found.sizes == (ArmSizes(1, 2, 0.25),)  # sizes are of those who came
+
+
+LATER: list[Row] = [
+    ("nina", -3, 5.0, "old"),
+    ("nina", 1, 7.0, "new"),
+    ("noah", 1, 2.0, "old"),
+    ("oleg", 1, 3.0, "old"),
+    ("noah", 4, 9.0, "new"),
+    ("nora", 5, 8.0, "new"),
+    ("otto", 5, 6.0, "old"),
+    ("nina", 6, 1.0, "new"),
+]
+SECOND = StageShares(first=0.05, former=0.05, present=0.25)
+
+
+def test_a_later_stage_compares_who_was_drawn_in_it_with_who_is_not_drawn_yet() -> None:
+    """Who got the version before is in neither arm; who was last seen before the stage counts with what it brings."""
+    found = found_of(stage(rows(LATER), first=4, shares=SECOND))
+    assert told(found.stage) == {"new": [(0, 9.0, 2.0), (2, 8.0, 0.0)], "old": [(0, 0.0, 3.0), (2, 6.0, 0.0)]}
+    assert found.stage.share == pytest.approx(0.2 / 0.95)
+
+
+def test_whether_a_version_keeps_its_former_shoppers_changes_nothing_in_a_later_stage() -> None:
+    stays = found_of(stage(rows(LATER), first=4, shares=SECOND))
+    leaves = found_of(stage(rows(LATER[:-1]), first=4, shares=SECOND))
+    assert told(stays.stage) == told(leaves.stage)
+    assert stays.sizes == leaves.sizes
+
+
+def test_who_was_drawn_first_is_compared_once_most_have_come_back() -> None:
+    """Over the whole launch, from the first day of its first stage that counts; who left since then brings nothing."""
+    found = found_of(stage(rows(LATER), first=4, shares=SECOND, return_days=3))
+    assert found.lasting_from == date_of(START + 4)
+    assert told(found.lasting) == {"new": [(0, 1.0, 5.0)], "old": [(0, 0.0, 0.0), (2, 6.0, 0.0)]}
+    assert found.lasting is not None
+    assert found.lasting.share == pytest.approx(0.05 / 0.8)
+    left = found_of(stage(rows(LATER[:-1]), first=4, shares=SECOND, return_days=3))
+    assert told(left.lasting)["new"] == [(0, 0.0, 5.0)]
+    early = found_of(stage(rows(LATER), first=4, shares=SECOND, return_days=9))
+    assert (early.lasting, early.lasting_from) == (None, date_of(START + 10))
+
+
+def test_the_first_stage_knows_who_was_drawn_first_too() -> None:
+    found = found_of(stage(rows(SERVED), return_days=2))
+    assert told(found.lasting) == {"new": [(0, 9.0, 5.0)], "old": [(0, 0.0, 0.0), (1, 4.0, 0.0)]}
+
+
+def test_sizes_are_of_those_who_were_never_served_before_they_came() -> None:
+    """Of the stage, and of the whole launch; who came back before the stage counted isn't new to either."""
+    found = found_of(stage(rows(LATER), first=4, shares=SECOND))
+    assert found.sizes == (ArmSizes(2, 1, pytest.approx(0.2 / 0.95)), ArmSizes(1, 2, pytest.approx(0.05 / 0.8)))
 
 
 def test_both_arms_count_up_to_the_last_day_whose_attribution_has_closed() -> None:
     """A day with a single open decision doesn't count, nor do days after it, in either arm."""
-    found = stage(rows(SERVED, unsettled=[2]))
-    assert told(found) == {"new": [(0, 1.0, 5.0)], "old": [(0, 2.0, 0.0)]}
-    assert isinstance(found, StageValues)
-    assert found.days.n == 2
+    found = found_of(stage(rows(SERVED, unsettled=[2])))
+    assert told(found.stage) == {"new": [(0, 1.0, 5.0)], "old": [(0, 2.0, 0.0)]}
+    assert found.stage.days.n == 2
 
 
 def test_days_before_the_shares_were_in_force_do_not_count() -> None:
-    """On the day of a growth some are still served what they had."""
-    served = [("noah", 0, 7.0, "old"), ("nina", 0, 7.0, "new"), *SERVED[4:]]
-    found = stage(rows(served))
-    assert told(found) == {"new": [(0, 9.0, 0.0)], "old": [(0, 4.0, 0.0)]}
-    assert isinstance(found, StageValues)
-    assert (found.n_first_new, found.n_first_replaced) == (0, 1)  # nina came before, on the day that doesn't count
+    """On the day of a growth some are still served what they had; who came first on it was known since."""
+    served: list[Row] = [("noah", 0, 7.0, "old"), ("nina", 0, 7.0, "new"), *SERVED[4:]]
+    found = found_of(stage(rows(served)))
+    assert told(found.stage) == {"new": [(0, 0.0, 0.0), (0, 9.0, 0.0)], "old": [(1, 4.0, 0.0)]}
+    assert found.sizes == (ArmSizes(0, 1, 0.25),)
 
 
 def test_stray_decisions_after_the_first_day_are_told() -> None:
-    found = stage(rows([*SERVED, ("noah", 4, 1.0, "old")]))
-    assert isinstance(found, StageValues)
-    assert found.stray == 1 / 5
+    assert found_of(stage(rows([*SERVED, ("noah", 4, 1.0, "old")]))).stray == 1 / 5
 
 
-def test_who_has_nothing_but_fallbacks_is_in_no_arm() -> None:
-    assert told(stage(rows([*SERVED, ("oleg", 1, 3.0, "other")]))) == told(stage(rows(SERVED)))
+def test_names_that_had_nothing_but_fallbacks_before_are_not_known() -> None:
+    """Those of one request each, of shoppers who opted out, never come again, and would count for nothing for ever."""
+    once: list[Row] = [(f"oleg:{n}", -n, 1.0, "fallback") for n in range(1, 9)]
+    assert told(found_of(stage(rows([*SERVED, *once]))).stage) == told(found_of(stage(rows(SERVED))).stage)
 
 
-def test_nothing_counts_before_a_day_has_closed_or_was_served() -> None:
-    assert stage(rows(SERVED, unsettled=[0])) == "no day since 2026-03-02 has its attribution closed yet"
-    assert stage(rows(SERVED[:2])) == "no day from 2026-03-02 to 2026-03-11 was served by these shares yet"
+def test_a_version_that_fails_keeps_the_shoppers_of_its_arm() -> None:
+    """A newcomer for whom the fallback decided belongs to the arm even so: others of the same kind are in the other."""
+    found = found_of(stage(rows([*SERVED, ("noah", 1, 3.0, "fallback")])))
+    assert told(found.stage)["new"] == [(0, 10.0, 5.0), (2, 3.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("served", "unsettled", "why"),
+    [
+        (SERVED, [0], "no day since 2026-03-02 has its attribution closed yet"),
+        (SERVED[:2], [], "no day from 2026-03-02 to 2026-03-11 was served by these shares yet"),
+        ([], [], "no day from 2026-03-02 to 2026-03-11 was served by these shares yet"),
+    ],
+)
+def test_nothing_counts_before_a_day_has_closed_or_was_served(served: Any, unsettled: list[int], why: str) -> None:
+    assert stage(rows(served, unsettled=unsettled)) == why

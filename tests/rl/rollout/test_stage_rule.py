@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,9 +17,13 @@ SMALL_SCHEDULE = Schedule(days=7, margin=0.2)
 SMALL = Rollout(schedule=SMALL_SCHEDULE)
 
 
+LASTING = Comparison(500, 5000, 1.0, 1.0, 0.0, 0.02)
+"""What the shoppers drawn first show, where they show that nothing is lost."""
+
+
 def a_look(gain: float, error: float, **given: Any) -> StageLook:
     found = Comparison(1000, 9000, 1 + gain, 1.0, gain, error)
-    return StageLook(**({"share": 0.05, "n_days": 5, "found": found} | given))
+    return StageLook(**({"share": 0.05, "n_days": 5, "found": found, "lasting": LASTING} | given))
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,7 @@ def a_look(gain: float, error: float, **given: Any) -> StageLook:
         (a_look(0.02, 0.01, mismatch=0.0009), "hold", "not as large as 0.05 draws them (p = 0.0009)"),
         (a_look(0.02, 0.01, stray=0.02), "hold", "2.0% of the decisions are by another version"),
         (a_look(-0.10, 0.02, mismatch=0.0009, n_days=1), "retreat", "it earns less"),
+        (a_look(-0.10, 0.02, mismatch=0.0009), "retreat", "; the arms are not as large as 0.05 draws them"),
         (a_look(0.0, 0.1, found="too few"), "hold", "too few"),
         (a_look(0.0, 0.1, found="too few", mismatch=1e-6), "hold", "not as large"),
     ],
@@ -42,6 +48,48 @@ def test_a_stage_grows_holds_or_retreats(look: StageLook, decision: str, why: st
     found = judge_stage(RULE, look)
     assert found.decision == decision
     assert why in found.why
+
+
+LOST = Comparison(500, 5000, 0.8, 1.0, -0.2, 0.04)
+UNSURE = Comparison(500, 5000, 0.95, 1.0, -0.05, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("look", "decision", "why"),
+    [
+        (a_look(0.02, 0.015, lasting=UNSURE), "grow", "within the margin of 5%"),
+        (
+            a_look(0.02, 0.015, share=0.25, lasting=UNSURE),
+            "hold",
+            "stays at 25%: the shoppers who were drawn first, since most have come back, are not shown to be within "
+            "the margin of 10%: -5.0% a shopper, at least -19",
+        ),
+        (a_look(0.02, 0.015, share=0.5, lasting="later"), "hold", "of the shoppers who were drawn first, later"),
+        (a_look(0.02, 0.015, share=0.25), "grow", "within the margin of 5%"),
+        (a_look(0.02, 0.015, lasting=LOST), "retreat", "drawn first bring less since most have come back: -20.0%"),
+    ],
+)
+def test_no_more_than_a_quarter_before_what_a_version_earns_lasts(look: StageLook, decision: str, why: str) -> None:
+    """And a loss of the shoppers who were drawn first takes it back at any share."""
+    found = judge_stage(RULE, look)
+    assert found.decision == decision
+    assert why in found.why
+
+
+def test_a_small_shop_asks_for_no_more_than_its_own_margin_of_those_drawn_first() -> None:
+    small = a_look(0.06, 0.05, share=0.25, n_days=7, scheduled=1, lasting=UNSURE)
+    assert judge_stage(SMALL, small).decision == "grow"
+    assert judge_stage(SMALL, replace(small, lasting=LOST)).decision == "retreat"
+
+
+@pytest.mark.parametrize("name", ["few", "lasting_few"])
+def test_too_few_rewarded_shoppers_take_a_version_back(name: str) -> None:
+    """At a quarter of the stage's part of the level; a version never grows by that."""
+    part = RULE.level / RULE.n_tested / 4
+    content = {"lasting": "0 and 900 brought anything"} | ({"found": "0 and 900"} if name == "few" else {})
+    found = judge_stage(RULE, a_look(0.02, 0.05, **content, **{name: part * 0.99}))
+    assert (found.decision, "0 and 900" in found.why) == ("retreat", True)
+    assert judge_stage(RULE, a_look(0.02, 0.05, **content, **{name: part * 1.01})).decision == "hold"
 
 
 def test_a_version_just_below_the_margin_does_not_grow() -> None:
