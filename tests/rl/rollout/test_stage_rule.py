@@ -138,8 +138,8 @@ def test_a_scheduled_look_keeps_the_bound_that_decided(share: float, look: int, 
     assert found.scheduled.lower == pytest.approx(-0.02 - 0.05 * norm.isf(spent))
     assert (found.decision == "grow") == (found.scheduled.lower > -margin)
     assert f"at least {found.scheduled.lower:+.1%}" in found.why
-    assert found.lower is not None
-    assert found.lower < found.scheduled.lower
+    assert found.stage is not None
+    assert found.stage.lower < found.scheduled.lower
 
 
 @pytest.mark.parametrize(
