@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from conf.paths import Lake, Run, alerts_log, monitored_dates, serving_folder
+from conf.pseudonyms import is_opted_out
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline, load_pipeline
@@ -30,7 +31,7 @@ from rl.monitor.page import render_monitor_page
 from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
 from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
-from rl.monitor.served_rows import ExploredRows, ServedRows, read_served_rows, served_episodes
+from rl.monitor.served_rows import ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
 from rl.monitor.watched_launches import watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
@@ -44,7 +45,7 @@ from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import roll_back
 from rl.registry.versions import load_version
-from rl.rollout.assignment import is_control
+from rl.rollout.assignment import gets_new_version, is_control
 from rl.serving.decide import FALLBACK_VERSION
 from rl.serving.explored import Explored
 
@@ -76,7 +77,7 @@ def run(
     if problem := pipeline.scenario.request_problem:
         raise ServingError(f"{problem}; only what a service decides is monitored")
     night = Run(settings.home, source, scenario, run_date)
-    launches = watched_launches(settings, f"{scenario}-policy", source)
+    launches = watched_launches(settings, f"{scenario}-policy", pipeline.source)
     if not launches:
         return _nothing(night, "nothing was served: no version was approved yet")
     published = read_transitions(pipeline, Lake(settings.lake, source), run_date)
@@ -117,17 +118,29 @@ def _served(
         return None
     arms = {one.policy_version: one.arm for one in launches if one.policy_version is not None}
     explored = _explored(settings, pipeline, rows, horizon)
-    held_out = partial(
-        is_control,
-        key=settings.pseudonym_key(),
-        scenario=pipeline.scenario.name,
-        share=pipeline.scenario.exploration.control_holdout,
-    )
+    lots = _lots(settings, pipeline, launches)
     episodes = served_episodes(
-        rows, pipeline, horizon=horizon, arms=arms, fallback=FALLBACK_VERSION, is_control=held_out, explored=explored
+        rows, pipeline, horizon=horizon, arms=arms, fallback=FALLBACK_VERSION, lots=lots, explored=explored
     )
     judged = _judged(rows, episodes, launches)
     return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)
+
+
+def _lots(settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaunch]) -> Lots:
+    """Return who is meant to get what, as the service draws it."""
+    key, scenario = settings.pseudonym_key(), pipeline.scenario
+    of_arm = {one.arm: one for one in launches}
+
+    def gets(shopper: str, arm: str, day: date) -> bool:
+        share, version = of_arm[arm].share_on(day), of_arm[arm].policy_version or ""
+        return gets_new_version(shopper, key, scenario=scenario.name, policy_version=version, share=share)
+
+    holdout = scenario.exploration.control_holdout
+    return Lots(
+        is_control=partial(is_control, key=key, scenario=scenario.name, share=holdout),
+        is_opted_out=partial(is_opted_out, key=key),
+        gets=gets,
+    )
 
 
 def _judged(rows: ServedRows, episodes: ServedEpisodes, launches: Sequence[WatchedLaunch]) -> WatchedLaunch | None:

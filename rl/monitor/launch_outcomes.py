@@ -32,6 +32,8 @@ class WatchedLaunch:
         promise: gain over the control group; None where none was made.
         ended: day on which it stopped being served; None while it is served.
         end: how it ended, in words.
+        shares: of the shoppers who get it, each with the first whole business day on which it was in force, ascending;
+            none where earlier releases launched it, for all shoppers.
     """
 
     version: int
@@ -40,11 +42,17 @@ class WatchedLaunch:
     promise: PromisedGain | None
     ended: date | None = None
     end: str = ""
+    shares: tuple[tuple[date, float], ...] = ()
 
     @property
     def arm(self) -> str:
         """Name of the arm of its episodes."""
         return arm_of(self.version)
+
+    def share_on(self, day: date) -> float:
+        """Return the share of the shoppers who got it on a whole day on which it was served."""
+        before = [share for first, share in self.shares if first <= day]
+        return before[-1] if before else 1.0
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from conf.id_form import keyed_id
-from conf.pseudonyms import pseudonym
+from conf.pseudonyms import opted_out_name, pseudonym
 from conf.specs.scenario import Pipeline
 from rl.errors import ServingError
 from rl.serving.bodies import DecideRequest, Event
@@ -72,7 +71,7 @@ class Asking:
                     f"decision at {time.isoformat()}; check its time zone",
                 )
         return DecisionRequest(
-            shopper=secrets.token_hex(16) if body.opted_out else pseudonym(body.user_id, self.key),
+            shopper=opted_out_name(self.key) if body.opted_out else pseudonym(body.user_id, self.key),
             time_us=_micros(time),
             events=() if body.opted_out else events,
             actions=self._available(body, tables, vocabulary),

@@ -300,14 +300,24 @@ def test_without_a_control_group_the_page_says_why_nothing_is_known(made: Callab
     assert found.ledger.n_compared == 0
 
 
-def test_what_the_fallback_decided_is_in_neither_arm(made: Callable[..., ServedHome]) -> None:
+def test_what_the_fallback_decided_counts_for_the_version_that_it_stood_in_for(made: Callable[..., ServedHome]) -> None:
+    """Control keeps such sessions too: without them a version would be valued on the better ones alone."""
     served = made()
     last = lived(served, 3, n_fallback=50)
     found = look(served, last)[1]
     own = found.days[-1]
     assert found.fallback is not None and 0.2 < found.fallback < 0.5
-    assert own.champion.n_episodes < found.days[0].champion.n_episodes
+    assert own.champion.n_episodes == found.days[0].champion.n_episodes
     assert own.control.n_episodes == found.days[0].control.n_episodes
+
+
+def test_what_the_fallback_decided_alone_counts_for_nobody(made: Callable[..., ServedHome]) -> None:
+    """As on a day on which the service was turned off: no version was in force that day."""
+    served = made()
+    last = lived(served, 3, n_fallback=served.n_shoppers)
+    found = look(served, last)[1]
+    assert found is not None and found.fallback == 1.0
+    assert last not in [one.day for one in found.days]
 
 
 def test_nothing_served_is_skipped(made: Callable[..., ServedHome]) -> None:
