@@ -32,7 +32,7 @@ from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
 from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
 from rl.monitor.served_rows import ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
-from rl.monitor.watched_launches import watched_launches
+from rl.monitor.watched_launches import days_of_changes, watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.champion import load_version_policy
@@ -120,7 +120,14 @@ def _served(
     explored = _explored(settings, pipeline, rows, horizon)
     lots = _lots(settings, pipeline, launches)
     episodes = served_episodes(
-        rows, pipeline, horizon=horizon, arms=arms, fallback=FALLBACK_VERSION, lots=lots, explored=explored
+        rows,
+        pipeline,
+        horizon=horizon,
+        arms=arms,
+        fallback=FALLBACK_VERSION,
+        lots=lots,
+        explored=explored,
+        changed=days_of_changes(settings, f"{pipeline.scenario.name}-policy", pipeline.source),
     )
     judged = _judged(rows, episodes, launches)
     return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)

@@ -57,7 +57,7 @@ class DayFigures(StrictModel):
     is_settled: all that its decisions earn is in. champion, control: None where an arm had nobody. gain: of the day
     alone. running: of all settled days up to this one, with bounds that hold at all days together; None before both
     arms were seen. there: share of its value that is usually in by this age, of days that aren't settled; whole: the
-    champion's value made whole by it.
+    champion's value made whole by it. uncounted: why the day counts for no promise; empty where it does.
     """
 
     day: date
@@ -68,6 +68,7 @@ class DayFigures(StrictModel):
     running: Bounded | None
     there: float | None = None
     whole: float | None = None
+    uncounted: str = ""
 
 
 class LaunchFigures(StrictModel):

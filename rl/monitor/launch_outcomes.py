@@ -83,14 +83,14 @@ def arm_of(version: int) -> str:
 
 
 def outcome(episodes: ServedEpisodes, launch: WatchedLaunch, *, level: float) -> Outcome:
-    """Return what the launch earned over the control group on settled days.
+    """Return what the launch earned over the control group on settled days on which nothing served was changed.
 
     Args:
         episodes: of all served days.
         launch: whose.
         level: of bounds that hold at all days together, two-sided.
     """
-    settled = episodes.take(episodes.is_settled)
+    settled = episodes.take(episodes.is_settled).counted_for(launch.arm)
     gains = [one for one in running_gains(settled, launch.arm, CONTROL) if one.standard_error > 0]
     if not gains:
         return Outcome((), (), "open", None)
@@ -150,6 +150,8 @@ def _refusal(episodes: ServedEpisodes, launch: WatchedLaunch) -> str:
         return "it has decided nothing on the days that are published"
     if not len(episodes.of(CONTROL)):
         return NOBODY_HELD_OUT
+    if (own := episodes.of(launch.arm).days) and set(own) <= set(episodes.cut.get(launch.arm, {})):
+        return "every day on which it decided counts for nobody, since what is served was changed on it"
     return "no day is settled yet on which both it and the control group had episodes"
 
 

@@ -16,6 +16,7 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.data.transition_columns import Transitions, transitions_from_table
 from rl.data.transitions_reading import PublishedTransitions
 from rl.figures.monitor import ExploredDayFigures
+from rl.monitor.cut_days import CHANGED, PARTLY, Begun, partly_served_days
 from rl.monitor.drift import ServedDay
 from rl.monitor.realised import ServedEpisodes
 
@@ -121,6 +122,7 @@ def served_episodes(
     fallback: str,
     lots: Lots,
     explored: ExploredRows | None = None,
+    changed: Set[date] = frozenset(),
 ) -> ServedEpisodes:
     """Return the episodes with their arms and on-policy values.
 
@@ -139,6 +141,7 @@ def served_episodes(
         fallback: policy version of decisions that no policy made.
         lots: who is meant to get what.
         explored: what decisions under exploration plans count for; None where none were made.
+        changed: days on which it was changed what is served; they count for no promise.
     """
     transitions, scenario = rows.transitions, pipeline.scenario
     arms = {**arms, **({} if explored is None else explored.arms)}
@@ -161,15 +164,21 @@ def served_episodes(
         is_lost = np.logical_or.reduceat(explored.is_explored & ~explored.is_counted, starts)
         arm = np.where(is_lost, place[OTHERS], arm)
         is_weighed = np.logical_or.reduceat(explored.is_explored, starts)
+    arm = np.where(is_held_out, place[CONTROL], arm)
+    begun = Begun(rows.day, transitions.start_time, transitions.user, arm, rows.is_by({fallback})[starts])
     last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
     return ServedEpisodes(
         day=rows.day,
         shopper=transitions.user,
-        arm=np.where(is_held_out, place[CONTROL], arm),
+        arm=arm,
         arms=names,
         value=np.add.reduceat(discounted, starts),
         is_settled=np.asarray(rows.day <= last_settled),
         is_weighed=is_weighed,
+        cut={
+            name: dict.fromkeys(partly_served_days(begun, place[name]), PARTLY) | dict.fromkeys(changed, CHANGED)
+            for name in names[1:-1]
+        },
     )
 
 

@@ -12,13 +12,17 @@ from mlflow.exceptions import MlflowException
 from conf.settings import Settings
 from conf.specs.source import Source
 from rl.errors import PolicyError
+from rl.monitor.cut_days import days_of
 from rl.monitor.launch_outcomes import WatchedLaunch
 from rl.monitor.promise import PromisedGain
+from rl.registry.approvals import Kind, read_approvals
 from rl.registry.champion import load_version_policy
 from rl.registry.launches import END_WORDS, Launch, launches
 from rl.registry.memory import registry_address
 from rl.registry.store import open_store
 from rl.registry.versions import load_version
+
+_CHANGES: frozenset[Kind] = frozenset({"promote", "rollback", "off", "on", "control", "no_control"})
 
 
 def watched_launches(settings: Settings, model: str, source: Source) -> list[WatchedLaunch]:
@@ -34,6 +38,20 @@ def watched_launches(settings: Settings, model: str, source: Source) -> list[Wat
         return []
     with open_store(settings) as client:
         return [_watched(client, one, ZoneInfo(source.zone)) for one in own.values()]
+
+
+def days_of_changes(settings: Settings, model: str, source: Source) -> frozenset[date]:
+    """Return the business days on which persons or the rollout changed what a service decides with, or for whom.
+
+    Raises:
+        RegistryChanged: the ledger or the record of approvals can't be read.
+    """
+    found = launches(settings.home, model, registry=registry_address(settings))
+    others = {one.version for one in found if one.source not in (None, source.name)}
+    moments = [one.at for one in read_approvals(settings, model) if one.kind in _CHANGES and one.version not in others]
+    stages = [stage for one in found if one.version not in others for stage in one.stages if not stage.is_shadow]
+    moments += [one.started_at for one in stages if one.started_at is not None]
+    return days_of(moments, source.zone)
 
 
 def _watched(client: MlflowClient, launch: Launch, zone: ZoneInfo) -> WatchedLaunch:
