@@ -126,7 +126,10 @@ class FrequencyFigures(StrictModel):
 
 
 class ArrivalFigures(StrictModel):
-    """A day's decisions in the service's log and in the tables; missing, strange: some of their ids."""
+    """A day's decisions in the service's log and in the tables; missing, strange: some of their ids.
+
+    log_file: where its log should stand and doesn't, or is empty; None where it is there.
+    """
 
     day: date
     n_logged: int
@@ -136,6 +139,7 @@ class ArrivalFigures(StrictModel):
     n_strange: int
     strange: tuple[str, ...]
     is_due: bool
+    log_file: str | None = None
 
 
 class SeriesFigures(StrictModel):

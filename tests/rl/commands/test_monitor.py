@@ -131,6 +131,37 @@ def test_missing_and_strange_decisions_are_told_by_name_once(made: Callable[...,
     assert [one["kind"] for one in lines] == ["missing_decisions", "strange_decisions"]
 
 
+def test_a_day_whose_log_is_missing_is_told_with_the_file_to_put_back(made: Callable[..., ServedHome]) -> None:
+    """Also where it lies behind nights that were skipped."""
+    served = made(gain=0.5)
+    lateness = served.pipeline.source.lateness_days
+    last = lived(served, lateness + 5)
+    look(served, START)
+    path = served.log / f"decisions-{START + timedelta(days=1)}.jsonl"
+    content = path.read_text()
+    path.unlink()
+    result, found = look(served, last)
+    assert found is not None
+    told = {one.day: one for one in found.arrivals}
+    assert sorted(told) == [START + timedelta(days=number) for number in range(lateness + 5)][-len(told) :]
+    assert START + timedelta(days=1) < last - timedelta(days=lateness + 1)
+    assert (told[START + timedelta(days=1)].n_logged, told[START + timedelta(days=1)].log_file) == (0, str(path))
+    assert result["alerts"] == [one.sentence for one in found.alerts]
+    assert [one.kind for one in found.alerts] == ["strange_decisions"]
+    assert f"put back {path}" in result["alerts"][0]
+    path.write_text(content)
+    again = look(served, last)[1]
+    assert again is not None and again.alerts == ()
+
+
+def test_a_folder_without_any_log_is_no_service_s(made: Callable[..., ServedHome], tmp_path: Path) -> None:
+    served = made()
+    last = lived(served, 3)
+    found = look(served, last, decisions=tmp_path / "elsewhere")[1]
+    assert found is not None and (found.arrivals, found.alerts) == ((), ())
+    assert "name the service's folder (--decisions)" in (found.arrivals_refusal or "")
+
+
 @pytest.fixture
 def exploring(made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ServedHome]:
     """Homes in which half of the champion's decisions follow the plan of version 3, whose favorites are worth more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from tests.rl.factories import make_pipeline, make_row, write_transitions
 
 FIRST = date(2026, 3, 2)
 PIPELINE = make_pipeline()
+NOTHING_CHECKED = Checked((), None, (), None, None)
 LAUNCH = WatchedLaunch(1, "first", FIRST, None)
 N_DAYS, N_NEWEST, LATE = 10, 8, PIPELINE.source.lateness_days
 
@@ -46,7 +46,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return made
 
 
-def figures(lake: Lake, horizon: date, checked: Checked = Checked((), None, (), None, None)) -> MonitorFigures:
+def figures(lake: Lake, horizon: date, checked: Checked = NOTHING_CHECKED) -> MonitorFigures:
     """The look of a night at what was served up to it."""
     rows = read_served_rows(read_transitions(PIPELINE, lake, horizon), FIRST)
     assert rows is not None
