@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from conf.paths import Lake, Run, alerts_log, monitored_dates, serving_folder
+from conf.pseudonyms import is_opted_out
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline, load_pipeline
@@ -22,7 +23,7 @@ from rl.data.transitions_reading import PublishedTransitions, read_availability,
 from rl.errors import EvaluationError, PolicyError, RegistryError, ServingError
 from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, MonitorFigures, read_monitor
 from rl.monitor.alerts import keep_alerts
-from rl.monitor.arrivals import arrivals
+from rl.monitor.arrivals import Arrivals, arrivals
 from rl.monitor.explored_days import FollowedPlan, explored_rows, mixtures_in
 from rl.monitor.launch_outcomes import WatchedLaunch, arm_of
 from rl.monitor.look import Checked, Look, Served, frequency_figures, look_at
@@ -30,8 +31,8 @@ from rl.monitor.page import render_monitor_page
 from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
 from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
-from rl.monitor.served_rows import ExploredRows, ServedRows, read_served_rows, served_episodes
-from rl.monitor.watched_launches import watched_launches
+from rl.monitor.served_rows import ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
+from rl.monitor.watched_launches import days_of_changes, watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.champion import load_version_policy
@@ -44,8 +45,9 @@ from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import roll_back
 from rl.registry.versions import load_version
-from rl.rollout.assignment import is_control
+from rl.rollout.assignment import gets_new_version, is_control
 from rl.serving.decide import FALLBACK_VERSION
+from rl.serving.decision_log import day_file, has_logs
 from rl.serving.explored import Explored
 
 MONITOR = "monitor"
@@ -76,7 +78,7 @@ def run(
     if problem := pipeline.scenario.request_problem:
         raise ServingError(f"{problem}; only what a service decides is monitored")
     night = Run(settings.home, source, scenario, run_date)
-    launches = watched_launches(settings, f"{scenario}-policy", source)
+    launches = watched_launches(settings, f"{scenario}-policy", pipeline.source)
     if not launches:
         return _nothing(night, "nothing was served: no version was approved yet")
     published = read_transitions(pipeline, Lake(settings.lake, source), run_date)
@@ -117,17 +119,36 @@ def _served(
         return None
     arms = {one.policy_version: one.arm for one in launches if one.policy_version is not None}
     explored = _explored(settings, pipeline, rows, horizon)
-    held_out = partial(
-        is_control,
-        key=settings.pseudonym_key(),
-        scenario=pipeline.scenario.name,
-        share=pipeline.scenario.exploration.control_holdout,
-    )
+    lots = _lots(settings, pipeline, launches)
     episodes = served_episodes(
-        rows, pipeline, horizon=horizon, arms=arms, fallback=FALLBACK_VERSION, is_control=held_out, explored=explored
+        rows,
+        pipeline,
+        horizon=horizon,
+        arms=arms,
+        fallback=FALLBACK_VERSION,
+        lots=lots,
+        explored=explored,
+        changed=days_of_changes(settings, f"{pipeline.scenario.name}-policy", pipeline.source),
     )
     judged = _judged(rows, episodes, launches)
     return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)
+
+
+def _lots(settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaunch]) -> Lots:
+    """Return who is meant to get what, as the service draws it."""
+    key, scenario = settings.pseudonym_key(), pipeline.scenario
+    of_arm = {one.arm: one for one in launches}
+
+    def gets(shopper: str, arm: str, day: date) -> bool:
+        share, version = of_arm[arm].share_on(day), of_arm[arm].policy_version or ""
+        return gets_new_version(shopper, key, scenario=scenario.name, policy_version=version, share=share)
+
+    holdout = scenario.exploration.control_holdout
+    return Lots(
+        is_control=partial(is_control, key=key, scenario=scenario.name, share=holdout),
+        is_opted_out=partial(is_opted_out, key=key),
+        gets=gets,
+    )
 
 
 def _judged(rows: ServedRows, episodes: ServedEpisodes, launches: Sequence[WatchedLaunch]) -> WatchedLaunch | None:
@@ -217,7 +238,7 @@ def _checked(
     log: Path,
     earlier: MonitorFigures | None,
 ) -> Checked:
-    found, refusal = _arrivals(settings, pipeline, served, log)
+    found, refusal = _arrivals(settings, pipeline, served, log, earlier)
     if isinstance(policy, str):
         return Checked((), policy, found, refusal, None)
     sets = _known_sets(settings, pipeline, served.horizon)
@@ -254,33 +275,45 @@ def _frequency(one: CheckedDay, version: str) -> FrequencyFigures:
 
 
 def _arrivals(
-    settings: Settings, pipeline: Pipeline, served: Served, log: Path
+    settings: Settings, pipeline: Pipeline, served: Served, log: Path, earlier: MonitorFigures | None
 ) -> tuple[list[ArrivalFigures], str | None]:
-    """Return what of the last days' decisions arrived, or why that can't be told."""
+    """Return what of the last days' decisions arrived, or why that can't be told.
+
+    The days are those that may have changed since the night before, and all since the one that was looked at last. One
+    without a log counts where the folder holds a log of any day: what the tables have of it, nobody is known to have
+    decided.
+    """
     lake, lateness = Lake(settings.lake, pipeline.source.name), pipeline.source.lateness_days
     arrived, names = ArrivedDecisions(lake, served.horizon), {*served.deciders, FALLBACK_VERSION}
     event_type = pipeline.source.decisions.event_type
+    first = served.horizon - timedelta(days=lateness + 1)
+    if earlier is not None:  # what it looked at while lines could still come is looked at again
+        first = min(first, earlier.date - timedelta(days=lateness - 1))
     found = []
-    for back in range(lateness + 1, -1, -1):
+    for back in range((served.horizon - first).days, -1, -1):
         day = served.horizon - timedelta(days=back)
         logged = logged_decisions(log, day, lake, settings.pseudonym_key())
-        if logged is None:
-            continue
-        one = arrivals(logged, arrived.of_day(day, event_type, names), is_due=back >= lateness)
-        found.append(
-            ArrivalFigures(
-                day=day,
-                n_logged=one.n_logged,
-                n_arrived=one.n_arrived,
-                n_missing=one.n_missing,
-                missing=one.missing,
-                n_strange=one.n_strange,
-                strange=one.strange,
-                is_due=one.is_due,
-            )
-        )
-    refusal = f"{log} holds no log of the last {lateness + 2} days' decisions; name the service's folder (--decisions)"
-    return found, None if found else refusal
+        came = arrived.of_day(day, event_type, names)
+        if logged is not None or came:
+            one = arrivals(logged or frozenset(), came, is_due=back >= lateness)
+            found.append(_arrival_figures(day, one, log_file=None if logged else day_file(log, day)))
+    if not has_logs(log):
+        return [], f"{log} holds no log of any day's decisions; name the service's folder (--decisions)"
+    return found, None if found else f"nothing was decided from {first} to {served.horizon}"
+
+
+def _arrival_figures(day: date, one: Arrivals, *, log_file: Path | None) -> ArrivalFigures:
+    return ArrivalFigures(
+        day=day,
+        n_logged=one.n_logged,
+        n_arrived=one.n_arrived,
+        n_missing=one.n_missing,
+        missing=one.missing,
+        n_strange=one.n_strange,
+        strange=one.strange,
+        is_due=one.is_due,
+        log_file=None if log_file is None else str(log_file),
+    )
 
 
 def _acted(settings: Settings, look: Look, before: MonitorFigures | None) -> MonitorFigures:

@@ -57,7 +57,7 @@ class DayFigures(StrictModel):
     is_settled: all that its decisions earn is in. champion, control: None where an arm had nobody. gain: of the day
     alone. running: of all settled days up to this one, with bounds that hold at all days together; None before both
     arms were seen. there: share of its value that is usually in by this age, of days that aren't settled; whole: the
-    champion's value made whole by it.
+    champion's value made whole by it. uncounted: why the day counts for no promise; empty where it does.
     """
 
     day: date
@@ -68,6 +68,7 @@ class DayFigures(StrictModel):
     running: Bounded | None
     there: float | None = None
     whole: float | None = None
+    uncounted: str = ""
 
 
 class LaunchFigures(StrictModel):
@@ -125,7 +126,10 @@ class FrequencyFigures(StrictModel):
 
 
 class ArrivalFigures(StrictModel):
-    """A day's decisions in the service's log and in the tables; missing, strange: some of their ids."""
+    """A day's decisions in the service's log and in the tables; missing, strange: some of their ids.
+
+    log_file: where its log should stand and doesn't, or is empty; None where it is there.
+    """
 
     day: date
     n_logged: int
@@ -135,6 +139,7 @@ class ArrivalFigures(StrictModel):
     n_strange: int
     strange: tuple[str, ...]
     is_due: bool
+    log_file: str | None = None
 
 
 class SeriesFigures(StrictModel):

@@ -125,8 +125,9 @@ def _promoted(state: LoopState) -> list[int]:
 
 
 def _final_gain(state: LoopState, truths: Truths) -> Spread | None:
-    promoted = _promoted(state)
-    return None if not promoted else _gain(truths.versions[promoted[-1]], truths.behavior)
+    """Return what the version gains that decided on the last day; None where the shop did by its own rule."""
+    last = state.days[-1].version
+    return None if last is None else _gain(truths.versions[last], truths.behavior)
 
 
 def _gain(better: ByDay, worse: ByDay) -> Spread:

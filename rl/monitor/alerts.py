@@ -77,7 +77,12 @@ def arrival_alerts(found: Sequence[ArrivalFigures]) -> list[Alert]:
             logged = wording.counted(one.n_logged, "served decision")
             said = f"{one.n_missing} of {logged} of {one.day} never arrived, such as {named}."
             alerts.append(Alert(kind="missing_decisions", day=one.day, subject="log", sentence=said))
-        if one.n_strange:
+        if one.n_strange and one.log_file is not None:
+            came = wording.counted(one.n_strange, "decision came", "decisions came")
+            said = f"{came} of {one.day} in a served policy's name, and that day's log is missing or empty: put back "
+            said += f"{one.log_file}, and run monitor again."
+            alerts.append(Alert(kind="strange_decisions", day=one.day, subject="log", sentence=said))
+        elif one.n_strange:
             named = ", ".join(one.strange)
             strange = wording.counted(one.n_strange, "decision")
             said = f"{strange} of {one.day} came in a served policy's name, in no log of a service, such as {named}."

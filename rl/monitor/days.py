@@ -49,9 +49,10 @@ def day_figures(
                 is_settled=is_settled,
                 champion=champion,
                 control=control,
-                gain=_own_gain(next(running_gains(of_day, arm, CONTROL), None), level),
+                gain=_own_gain(next(running_gains(of_day.counted_for(arm), arm, CONTROL), None), level),
                 running=last if is_settled else None,
                 there=None if early is None else early.share,
+                uncounted=episodes.cut.get(arm, {}).get(day, ""),
                 whole=None if early is None or champion is None or early.share <= 0 else champion.value / early.share,
             )
         )

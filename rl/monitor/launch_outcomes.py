@@ -32,6 +32,8 @@ class WatchedLaunch:
         promise: gain over the control group; None where none was made.
         ended: day on which it stopped being served; None while it is served.
         end: how it ended, in words.
+        shares: of the shoppers who get it, each with the first whole business day on which it was in force, ascending;
+            none where earlier releases launched it, for all shoppers.
     """
 
     version: int
@@ -40,11 +42,17 @@ class WatchedLaunch:
     promise: PromisedGain | None
     ended: date | None = None
     end: str = ""
+    shares: tuple[tuple[date, float], ...] = ()
 
     @property
     def arm(self) -> str:
         """Name of the arm of its episodes."""
         return arm_of(self.version)
+
+    def share_on(self, day: date) -> float:
+        """Return the share of the shoppers who got it on a whole day on which it was served."""
+        before = [share for first, share in self.shares if first <= day]
+        return before[-1] if before else 1.0
 
 
 @dataclass(frozen=True)
@@ -75,14 +83,14 @@ def arm_of(version: int) -> str:
 
 
 def outcome(episodes: ServedEpisodes, launch: WatchedLaunch, *, level: float) -> Outcome:
-    """Return what the launch earned over the control group on settled days.
+    """Return what the launch earned over the control group on settled days on which nothing served was changed.
 
     Args:
         episodes: of all served days.
         launch: whose.
         level: of bounds that hold at all days together, two-sided.
     """
-    settled = episodes.take(episodes.is_settled)
+    settled = episodes.take(episodes.is_settled).counted_for(launch.arm)
     gains = [one for one in running_gains(settled, launch.arm, CONTROL) if one.standard_error > 0]
     if not gains:
         return Outcome((), (), "open", None)
@@ -142,6 +150,8 @@ def _refusal(episodes: ServedEpisodes, launch: WatchedLaunch) -> str:
         return "it has decided nothing on the days that are published"
     if not len(episodes.of(CONTROL)):
         return NOBODY_HELD_OUT
+    if (own := episodes.of(launch.arm).days) and set(own) <= set(episodes.cut.get(launch.arm, {})):
+        return "every day on which it decided counts for nobody, since what is served was changed on it"
     return "no day is settled yet on which both it and the control group had episodes"
 
 

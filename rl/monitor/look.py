@@ -124,8 +124,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     alerts = [*arrival_alerts(checked.arrivals), *change_alerts(changes)]
     if found.broken_on is not None:
         alerts.insert(0, broken_promise(own, found.broken_on, unit))
-    # Late events of a newer day may still come, and with them what a decision had seen.
-    whole = served.horizon - timedelta(days=pipeline.source.lateness_days)
+    whole = _last_whole_day(served, pipeline)
     last = next((one for one in reversed(checked.frequencies) if one.day <= whole), None)
     figures = MonitorFigures(
         source=pipeline.source.name,
@@ -168,6 +167,11 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     return Look(figures, found)
 
 
+def _last_whole_day(served: Served, pipeline: Pipeline) -> date:
+    """Return the last day whose late lines are in: of a newer one decisions, and what was seen at them, still come."""
+    return served.horizon - timedelta(days=pipeline.source.lateness_days)
+
+
 def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:
     scores = {
         one.day: Frequencies(one.n_explained, 0, one.statistic or 0.0, one.degrees or 1, one.p_value).score
@@ -175,7 +179,10 @@ def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:
         if one.p_value is not None
     }
     days = watched_days(served.rows, served.episodes, served=served.deciders, fallback=served.fallback, scores=scores)
-    return watch(days, false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year)
+    whole = _last_whole_day(served, pipeline)
+    return watch(
+        [one for one in days if one.day <= whole], false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year
+    )
 
 
 def _fallback_share(served: Served) -> float | None:

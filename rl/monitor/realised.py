@@ -9,8 +9,8 @@ not independent of each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
@@ -41,6 +41,7 @@ class ServedEpisodes:
         value: discounted reward over the steps that count, in the reward's unit, `(n,)`.
         is_settled: whether every attribution window of it had closed, `(n,)`.
         is_weighed: whether its value was weighed by importance, since explored decisions are in it, `(n,)`.
+        cut: by arm, the days that count for no promise of it, and why.
     """
 
     day: IntArray
@@ -50,6 +51,7 @@ class ServedEpisodes:
     value: FloatArray
     is_settled: BoolArray
     is_weighed: BoolArray
+    cut: Mapping[str, Mapping[date, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.day)
@@ -64,11 +66,17 @@ class ServedEpisodes:
             self.value[kept],
             self.is_settled[kept],
             self.is_weighed[kept],
+            self.cut,
         )
 
     def of(self, arm: str) -> ServedEpisodes:
         """Return the episodes of an arm; none where there is no such arm."""
         return self.take(self.arm == (self.arms.index(arm) if arm in self.arms else -1))
+
+    def counted_for(self, arm: str) -> ServedEpisodes:
+        """Return the episodes of days that count for an arm's promise, whatever their arms."""
+        cut = [day.toordinal() for day in self.cut.get(arm, {})]
+        return self.take(~np.isin(self.day, cut))
 
     @property
     def days(self) -> tuple[date, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,6 +16,7 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.data.transition_columns import Transitions, transitions_from_table
 from rl.data.transitions_reading import PublishedTransitions
 from rl.figures.monitor import ExploredDayFigures
+from rl.monitor.cut_days import CHANGED, PARTLY, Begun, partly_served_days
 from rl.monitor.drift import ServedDay
 from rl.monitor.realised import ServedEpisodes
 
@@ -62,6 +63,21 @@ class ServedRows:
 
 
 @dataclass(frozen=True)
+class Lots:
+    """Who is meant to get what, whatever decided.
+
+    Attributes:
+        is_control: whether a pseudonym is held out.
+        is_opted_out: whether a name was made for one request of a shopper who opted out.
+        gets: whether a pseudonym is among those who get the version of an arm on a day on which it is served.
+    """
+
+    is_control: Callable[[str], bool]
+    is_opted_out: Callable[[str], bool]
+    gets: Callable[[str, str, date], bool]
+
+
+@dataclass(frozen=True)
 class ExploredRows:
     """What of the served rows was explored, and what it counts for.
 
@@ -104,15 +120,18 @@ def served_episodes(
     horizon: date,
     arms: Mapping[str, str],
     fallback: str,
-    is_control: Callable[[str], bool],
+    lots: Lots,
     explored: ExploredRows | None = None,
+    changed: Set[date] = frozenset(),
 ) -> ServedEpisodes:
     """Return the episodes with their arms and on-policy values.
 
     An episode belongs to the arm of its first decision, whatever decided the later ones; those of shoppers in the
-    control group belong to it whoever decided. One that the fallback began belongs to no arm, whoever it is about: a
-    shopper who opted out has another name at each request, by which nobody is held out. One with explored decisions
-    counts for the champion that was explored beside, its rewards weighed, or for no arm where the day doesn't count.
+    control group belong to it whoever decided. One that the fallback began belongs to the version that its shopper
+    was meant to get (intention to treat): control keeps such sessions, and a version may not be rid of its own. Those
+    of shoppers who opted out belong to no arm: they have another name at each request, by which nobody is drawn. One
+    with explored decisions counts for the champion that was explored beside, its rewards weighed, or for no arm where
+    the day doesn't count.
 
     Args:
         rows: that were read.
@@ -120,8 +139,9 @@ def served_episodes(
         horizon: last date whose deliveries are in.
         arms: name of the arm by policy version.
         fallback: policy version of decisions that no policy made.
-        is_control: whether a pseudonym is held out.
+        lots: who is meant to get what.
         explored: what decisions under exploration plans count for; None where none were made.
+        changed: days on which it was changed what is served; they count for no promise.
     """
     transitions, scenario = rows.transitions, pipeline.scenario
     arms = {**arms, **({} if explored is None else explored.arms)}
@@ -135,25 +155,58 @@ def served_episodes(
     names = (CONTROL, *dict.fromkeys(arms.values()), OTHERS)
     place = {name: number for number, name in enumerate(names)}
     of_version = np.array([place[arms.get(name, OTHERS)] for name in transitions.policy_versions], dtype=np.int64)
-    held_out = np.array([is_control(shopper) for shopper in rows.shoppers], dtype=bool)
-    by = rows.row_version[starts]
-    arm = of_version[by]
+    held_out = np.array([lots.is_control(shopper) for shopper in rows.shoppers], dtype=bool)[transitions.user]
+    opted_out = np.array([lots.is_opted_out(shopper) for shopper in rows.shoppers], dtype=bool)[transitions.user]
+    is_held_out, is_left = held_out & ~opted_out, rows.is_by({fallback})[starts] & ~held_out & ~opted_out
+    arm = _intended(of_version[rows.row_version[starts]], is_left, is_held_out, rows=rows, names=names, lots=lots)
     is_weighed = np.zeros(len(starts), dtype=np.bool_)
     if explored is not None:
         is_lost = np.logical_or.reduceat(explored.is_explored & ~explored.is_counted, starts)
         arm = np.where(is_lost, place[OTHERS], arm)
         is_weighed = np.logical_or.reduceat(explored.is_explored, starts)
-    is_held_out = held_out[transitions.user] & ~rows.is_by({fallback})[starts]
+    arm = np.where(is_held_out, place[CONTROL], arm)
+    begun = Begun(rows.day, transitions.start_time, transitions.user, arm, rows.is_by({fallback})[starts])
     last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
     return ServedEpisodes(
         day=rows.day,
         shopper=transitions.user,
-        arm=np.where(is_held_out, place[CONTROL], arm),
+        arm=arm,
         arms=names,
         value=np.add.reduceat(discounted, starts),
         is_settled=np.asarray(rows.day <= last_settled),
         is_weighed=is_weighed,
+        cut={
+            name: dict.fromkeys(partly_served_days(begun, place[name]), PARTLY) | dict.fromkeys(changed, CHANGED)
+            for name in names[1:-1]
+        },
     )
+
+
+def _intended(
+    arm: IntArray, is_left: BoolArray, is_held_out: BoolArray, *, rows: ServedRows, names: Sequence[str], lots: Lots
+) -> IntArray:
+    """Return the arms with episodes that the fallback began put to what their shoppers were meant to get, `(n,)`.
+
+    Only versions that decided for somebody on the day are in force on it, the newest first; none is where all was left
+    to the fallback, as while a service is turned off.
+
+    Args:
+        arm: of each episode's first decision, `(n,)`.
+        is_left: whether the fallback began it for a shopper who is neither held out nor opted out, `(n,)`.
+        is_held_out: whether its shopper is, `(n,)`.
+        rows: the episodes' rows.
+        names: of the arms; versions between control and others, the oldest first.
+        lots: who is meant to get what.
+    """
+    found, is_by_version = arm.copy(), (arm > 0) & (arm < len(names) - 1) & ~is_held_out
+    for day in np.unique(rows.day[is_left]):
+        of_day = rows.day == day
+        in_force = np.unique(arm[of_day & is_by_version])[::-1].tolist()
+        for place in np.flatnonzero(of_day & is_left):
+            shopper = rows.shoppers[rows.transitions.user[place]]
+            gets = (one for one in in_force if lots.gets(shopper, names[one], date.fromordinal(int(day))))
+            found[place] = next(gets, len(names) - 1)
+    return found
 
 
 def _along_episodes(weight: FloatArray, offsets: IntArray) -> FloatArray:

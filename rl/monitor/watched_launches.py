@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from conf.settings import Settings
+from conf.specs.source import Source
 from rl.errors import PolicyError
+from rl.monitor.cut_days import days_of
 from rl.monitor.launch_outcomes import WatchedLaunch
 from rl.monitor.promise import PromisedGain
+from rl.registry.approvals import Kind, read_approvals
 from rl.registry.champion import load_version_policy
 from rl.registry.launches import END_WORDS, Launch, launches
 from rl.registry.memory import registry_address
 from rl.registry.store import open_store
 from rl.registry.versions import load_version
 
+_CHANGES: frozenset[Kind] = frozenset({"promote", "rollback", "off", "on", "control", "no_control"})
 
-def watched_launches(settings: Settings, model: str, source: str) -> list[WatchedLaunch]:
+
+def watched_launches(settings: Settings, model: str, source: Source) -> list[WatchedLaunch]:
     """Return the launches of a model on a source, the oldest first; a version that was launched again stands once.
 
     Raises:
@@ -24,14 +33,28 @@ def watched_launches(settings: Settings, model: str, source: str) -> list[Watche
         RegistryChanged: the ledger can't be read.
     """
     found = launches(settings.home, model, registry=registry_address(settings))
-    own = {one.version: one for one in found if one.source in (None, source)}
+    own = {one.version: one for one in found if one.source in (None, source.name)}
     if not own:
         return []
     with open_store(settings) as client:
-        return [_watched(client, one) for one in own.values()]
+        return [_watched(client, one, ZoneInfo(source.zone)) for one in own.values()]
 
 
-def _watched(client: MlflowClient, launch: Launch) -> WatchedLaunch:
+def days_of_changes(settings: Settings, model: str, source: Source) -> frozenset[date]:
+    """Return the business days on which persons or the rollout changed what a service decides with, or for whom.
+
+    Raises:
+        RegistryChanged: the ledger or the record of approvals can't be read.
+    """
+    found = launches(settings.home, model, registry=registry_address(settings))
+    others = {one.version for one in found if one.source not in (None, source.name)}
+    moments = [one.at for one in read_approvals(settings, model) if one.kind in _CHANGES and one.version not in others]
+    stages = [stage for one in found if one.version not in others for stage in one.stages if not stage.is_shadow]
+    moments += [one.started_at for one in stages if one.started_at is not None]
+    return days_of(moments, source.zone)
+
+
+def _watched(client: MlflowClient, launch: Launch, zone: ZoneInfo) -> WatchedLaunch:
     promise = None if launch.promise is None else launch.promise.against_control
     end = launch.end
     ended = None if end is None or end.at is None else end.at.date()
@@ -54,4 +77,14 @@ def _watched(client: MlflowClient, launch: Launch) -> WatchedLaunch:
         else PromisedGain(promise.value, promise.corrected, promise.lower, promise.upper, promise.level),
         ended=ended,
         end="" if end is None else END_WORDS[end.kind],
+        shares=tuple(_shares(launch, zone)),
     )
+
+
+def _shares(launch: Launch, zone: ZoneInfo) -> Iterator[tuple[date, float]]:
+    for stage in launch.stages:
+        first = stage.first_day
+        if first is None and stage.started_at is not None:
+            first = stage.started_at.astimezone(zone).date() + timedelta(days=1)
+        if first is not None and not stage.is_shadow:
+            yield first, stage.share

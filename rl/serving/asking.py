@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from conf.id_form import keyed_id
-from conf.pseudonyms import pseudonym
+from conf.pseudonyms import opted_out_name, pseudonym
 from conf.specs.id_case import IdCase, feeds_case, id_case, tables_case
 from conf.specs.scenario import Pipeline
 from rl.errors import ServingError
@@ -75,7 +74,7 @@ class Asking:
                     f"decision at {time.isoformat()}; check its time zone",
                 )
         return DecisionRequest(
-            shopper=secrets.token_hex(16) if body.opted_out else self._pseudonym(body.user_id),
+            shopper=opted_out_name(self.key) if body.opted_out else self._pseudonym(body.user_id),
             time_us=_micros(time),
             events=() if body.opted_out else events,
             actions=self._available(body, tables, vocabulary),

@@ -101,7 +101,7 @@ class DecisionLog:
         return taken, False
 
     def _write_day(self, day: date, waiting: Sequence[_Waiting]) -> None:
-        file = self._files.setdefault(day, _DayFile(self.folder / _NAME.format(day)))
+        file = self._files.setdefault(day, _DayFile(day_file(self.folder, day)))
         try:
             file.append(b"".join(one.content for one in waiting))
         except OSError as error:
@@ -200,10 +200,20 @@ class _DayFile:
             os.close(descriptor)
 
 
+def day_file(folder: Path, day: date) -> Path:
+    """Return the file of a business day's decisions."""
+    return folder / _NAME.format(day)
+
+
+def has_logs(folder: Path) -> bool:
+    """Return whether the folder holds the decisions of any day."""
+    return next(folder.glob(_NAME.format("*")), None) is not None
+
+
 def logged_lines(folder: Path, day: date) -> Iterable[str]:
     """Yield the lines of a day's file; none where there is no such file."""
     try:
-        with (folder / _NAME.format(day)).open(encoding="utf-8") as file:
+        with day_file(folder, day).open(encoding="utf-8") as file:
             yield from (line.rstrip("\n") for line in file)
     except FileNotFoundError:
         return

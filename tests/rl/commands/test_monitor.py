@@ -131,6 +131,37 @@ def test_missing_and_strange_decisions_are_told_by_name_once(made: Callable[...,
     assert [one["kind"] for one in lines] == ["missing_decisions", "strange_decisions"]
 
 
+def test_a_day_whose_log_is_missing_is_told_with_the_file_to_put_back(made: Callable[..., ServedHome]) -> None:
+    """Also where it lies behind nights that were skipped."""
+    served = made(gain=0.5)
+    lateness = served.pipeline.source.lateness_days
+    last = lived(served, lateness + 5)
+    look(served, START)
+    path = served.log / f"decisions-{START + timedelta(days=1)}.jsonl"
+    content = path.read_text()
+    path.unlink()
+    result, found = look(served, last)
+    assert found is not None
+    told = {one.day: one for one in found.arrivals}
+    assert sorted(told) == [START + timedelta(days=number) for number in range(lateness + 5)][-len(told) :]
+    assert START + timedelta(days=1) < last - timedelta(days=lateness + 1)
+    assert (told[START + timedelta(days=1)].n_logged, told[START + timedelta(days=1)].log_file) == (0, str(path))
+    assert result["alerts"] == [one.sentence for one in found.alerts]
+    assert [one.kind for one in found.alerts] == ["strange_decisions"]
+    assert f"put back {path}" in result["alerts"][0]
+    path.write_text(content)
+    again = look(served, last)[1]
+    assert again is not None and again.alerts == ()
+
+
+def test_a_folder_without_any_log_is_no_service_s(made: Callable[..., ServedHome], tmp_path: Path) -> None:
+    served = made()
+    last = lived(served, 3)
+    found = look(served, last, decisions=tmp_path / "elsewhere")[1]
+    assert found is not None and (found.arrivals, found.alerts) == ((), ())
+    assert "name the service's folder (--decisions)" in (found.arrivals_refusal or "")
+
+
 @pytest.fixture
 def exploring(made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch) -> Callable[..., ServedHome]:
     """Homes in which half of the champion's decisions follow the plan of version 3, whose favorites are worth more."""
@@ -300,14 +331,24 @@ def test_without_a_control_group_the_page_says_why_nothing_is_known(made: Callab
     assert found.ledger.n_compared == 0
 
 
-def test_what_the_fallback_decided_is_in_neither_arm(made: Callable[..., ServedHome]) -> None:
+def test_what_the_fallback_decided_counts_for_the_version_that_it_stood_in_for(made: Callable[..., ServedHome]) -> None:
+    """Control keeps such sessions too: without them a version would be valued on the better ones alone."""
     served = made()
     last = lived(served, 3, n_fallback=50)
     found = look(served, last)[1]
     own = found.days[-1]
     assert found.fallback is not None and 0.2 < found.fallback < 0.5
-    assert own.champion.n_episodes < found.days[0].champion.n_episodes
+    assert own.champion.n_episodes == found.days[0].champion.n_episodes
     assert own.control.n_episodes == found.days[0].control.n_episodes
+
+
+def test_what_the_fallback_decided_alone_counts_for_nobody(made: Callable[..., ServedHome]) -> None:
+    """As on a day on which the service was turned off: no version was in force that day."""
+    served = made()
+    last = lived(served, 3, n_fallback=served.n_shoppers)
+    found = look(served, last)[1]
+    assert found is not None and found.fallback == 1.0
+    assert last not in [one.day for one in found.days]
 
 
 def test_nothing_served_is_skipped(made: Callable[..., ServedHome]) -> None:

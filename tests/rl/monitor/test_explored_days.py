@@ -11,13 +11,14 @@ import pytest
 from conf.paths import Lake
 from conf.specs.scenario import MILLIONTHS
 from rl.data.transitions_reading import read_transitions
-from rl.monitor.served_rows import OTHERS, ExploredRows, ServedRows, read_served_rows, served_episodes
+from rl.monitor.served_rows import OTHERS, ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
 from rl.serving.decide import FALLBACK_VERSION
 from tests.rl.factories import make_episode, make_pipeline, write_transitions
 
 DAY = date(2026, 3, 5)
 PIPELINE = make_pipeline(discount={"gamma": 0.5, "per": "step"})
 MIXTURE = "explored-abc"
+EVERYBODY_GETS_IT = Lots(lambda _: False, lambda _: False, lambda *_: True)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def values(rows: ServedRows, found: ExploredRows | None) -> list[tuple[str, floa
         horizon=DAY,
         arms={"champion": "version 1"},
         fallback=FALLBACK_VERSION,
-        is_control=lambda _: False,
+        lots=EVERYBODY_GETS_IT,
         explored=found,
     )
     arms = [episodes.arms[one] for one in episodes.arm]

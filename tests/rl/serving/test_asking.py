@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from conf.pseudonyms import pseudonym
+from conf.pseudonyms import is_opted_out, pseudonym
 from conf.specs.scenario import load_pipeline
 from conf.specs.source import Source
 from rl.serving.asking import Asking, UnfitRequest
@@ -78,6 +78,7 @@ def test_who_opted_out_has_no_name_and_no_events() -> None:
     event = {"event_type": "view", "event_time": "2026-03-30T09:00:00Z"}
     found = [read(opted_out=True, events=[event]) for _ in range(2)]
     assert len({one.shopper for one in found} | {pseudonym("ann", KEY)}) == 3
+    assert all(is_opted_out(one.shopper, KEY) for one in found)
     assert [one.events for one in found] == [(), ()]
 
 
