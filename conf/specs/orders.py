@@ -73,7 +73,7 @@ class OrderCandidate(GrownModel):
         default=None,
         ge=1,
         description="Sets how many gradient updates the training of a network does, 600 where it is left out and 5,000 "
-        "of offline RL; formulas have none.",
+        "of offline RL; formulas and the plan have none.",
         examples=[600],
     )
     rows: Literal["relabelled", "as_logged"] = Field(

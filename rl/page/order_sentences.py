@@ -153,8 +153,8 @@ def plan_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     if left := found.n_products - found.n_planned:
         named = ", ".join(found.others) + (", …" if left > len(found.others) else "")
         told += (
-            f" No table fits the {'other one' if left == 1 else f'other {left:,}'} ({named}): ordered up to what is "
-            "expected to be left on arrival."
+            f" The other {'one has' if left == 1 else f'{left:,} have'} no table, since it would be too large or too "
+            f"little is known ({named}): ordered up to what is expected to be left on arrival."
         )
     if found.lead is not None:
         told += (

@@ -14,13 +14,15 @@ from rl.inventory.order_policy import OrderPolicy, load_order_policy
 from rl.inventory.plan_tables import PlanTables
 from rl.inventory.planning import Lattice, plan, table_cells
 from rl.inventory.replay import replayed
+from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockRules, StockStates
 from rl.inventory.stock_chain import long_run
 from rl.orders import order_plan
+from rl.orders.order_basis import OrderBasis
 from rl.orders.order_plan import LARGEST_TABLE, demand_sizes, fitting_lattice, product_plan, with_plan
 from tests.rl.inventory.an_order_policy import a_policy as a_stored_policy
 from tests.rl.inventory.states import POISSON, rules
-from tests.rl.orders.order_datasets import a_night
+from tests.rl.orders.order_datasets import a_night, dataset_of
 from tests.rl.orders.test_tomorrow import a_policy
 
 LEAD = 2
@@ -158,6 +160,25 @@ def test_a_stored_plan_is_replayed_alike(few_planned: OrderPolicy, tmp_path: Pat
     orders = few_planned.plan.orders.copy()
     orders[0] += 1
     assert replace(few_planned, plan=replace(few_planned.plan, orders=orders)).version != few_planned.version
+
+
+def test_a_plan_keeps_a_limit_that_products_share(few_planned: OrderPolicy) -> None:
+    """On every day of a replay, which is refused otherwise; a price of room lowers what it keeps."""
+    _, basis = a_night()
+    history = basis.dataset.history
+    rooms = np.ones(len(history.products), dtype=np.int64)
+    usual = basis.span(slice(100, 130)).led(few_planned, basis.demand(basis.span(slice(100, 130)), 1)).position
+    tight = OrderBasis.of(dataset_of(replace(history, room=Room(rooms, int(0.7 * usual.sum(axis=0).mean())))))
+    wide = OrderBasis.of(dataset_of(replace(history, room=Room(rooms, 10**9))))
+    span = tight.span(slice(100, 130))
+    demand = tight.demand(span, 1)
+    found = span.led(few_planned, demand)
+    assert not span.beyond(found).any() and found.flows["ordered"].any()
+    held = [
+        int(wide.span(slice(100, 130)).led(replace(few_planned, room_price=price), demand).position.sum())
+        for price in (0.0, 0.05)
+    ]
+    assert held[0] > held[1]
 
 
 def test_safety_moves_a_plan_as_it_moves_a_rule(few_planned: OrderPolicy) -> None:

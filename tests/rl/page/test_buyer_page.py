@@ -111,12 +111,13 @@ def test_the_plan_says_how_many_products_it_plans() -> None:
     assert plan_sentence(FIGURES, orders()) == ""
     some = PlanFigures(name="plan-1", n_planned=14, n_products=20, others=("a", "b", "c", "d", "e"), lead=spread(1, 2))
     told = plan_sentence(FIGURES, orders(plan=some))
-    assert told.startswith("Plan for 14 of 20 products (plan-1). No table fits the other 6 (a, b, c, d, e, …)")
+    assert told.startswith("Plan for 14 of 20 products (plan-1). The other 6 have no table,")
+    assert "(a, b, c, d, e, …): ordered up to" in told
     assert "+1.00 EUR per product and week" in told and "against the best formula (reorder_point-1)" in told
     one = some.model_copy(update={"n_planned": 19, "others": ("a",), "lead": None})
-    assert "the other one (a): ordered up to" in plan_sentence(FIGURES, orders(plan=one))
+    assert "The other one has no table" in plan_sentence(FIGURES, orders(plan=one))
     every = some.model_copy(update={"n_planned": 20, "others": ()})
-    assert "No table" not in plan_sentence(FIGURES, orders(plan=every))
+    assert "no table" not in plan_sentence(FIGURES, orders(plan=every))
 
 
 def test_what_is_declared_is_said_with_its_doubt() -> None:
