@@ -78,7 +78,8 @@ CLOSED_FORM_ALGORITHMS: dict[str, AlgorithmEntry] = {
 # Learn values by a Q-function alone, whose last layer can be tied to embeddings.
 _TIED = ("discrete_cql", "double_dqn", "nfq")
 
-# Over order quantities and discounts, scaled to lie between -1 and 1; trained, not served yet.
+# Over order quantities and discounts, scaled to lie between -1 and 1. Nights of orders train and serve them by the
+# levels that they order up to.
 CONTINUOUS_ALGORITHMS: dict[str, AlgorithmEntry] = {
     "cql": AlgorithmEntry(
         f"{_CODE}.continuous_cql:ContinuousConservativeQLearning",

@@ -24,11 +24,21 @@ OrderMethod = Literal[
     "discrete_cql",
     "discrete_iql",
     "double_dqn",
+    "cql",
+    "iql",
+    "td3_plus_bc",
+    "awac",
+    "plan",
 ]
 VALUE_LEARNERS: frozenset[OrderMethod] = frozenset({"discrete_cql", "discrete_iql", "double_dqn"})
-"""Methods of offline RL: they learn what levels are worth from rows of logged decisions."""
-LEARNERS: frozenset[OrderMethod] = VALUE_LEARNERS | {"hindsight"}
+"""Methods of offline RL that choose among levels: they learn what each is worth from rows of logged decisions."""
+ACTOR_LEARNERS: frozenset[OrderMethod] = frozenset({"cql", "iql", "td3_plus_bc", "awac"})
+"""Methods of offline RL that say a level themselves, anywhere within a range, from rows of logged decisions."""
+ROW_LEARNERS: frozenset[OrderMethod] = VALUE_LEARNERS | ACTOR_LEARNERS
+LEARNERS: frozenset[OrderMethod] = ROW_LEARNERS | {"hindsight"}
 """Methods that learn more than a few numbers: they have to beat the others to be worth their trouble."""
+NO_FORMULAS: frozenset[OrderMethod] = LEARNERS | {"plan"}
+"""The learners and the plan, whose tables nobody checks by hand: chosen only where they lead the best formula."""
 
 _OF_DECISIONS = ("candidates", "policy", "exploration")
 """Keys of scenarios whose decisions are drawn by chance among actions."""
@@ -47,8 +57,9 @@ class OrderCandidate(GrownModel):
         description="Names the way to order: up to a level that follows the forecast (`base_stock`, with a limit on "
         "one order `capped_base_stock`, from a reorder point on `reorder_point`, by the formula alone `newsvendor`), "
         "up to what is expected to be left on arrival (`projected_level`), up to what a network says that was led "
-        "through logged demand (`hindsight`), or up to the level that offline RL values most (`double_dqn`, "
-        "`discrete_cql`, `discrete_iql`).",
+        "through logged demand (`hindsight`), as a plan over stock and orders on the way says (`plan`), up to the "
+        "level that offline RL values most (`double_dqn`, `discrete_cql`, `discrete_iql`), or up to the "
+        "level that a policy of offline RL says (`cql`, `iql`, `td3_plus_bc`, `awac`).",
         examples=["reorder_point"],
     )
     seeds: tuple[int, ...] = Field(
@@ -62,7 +73,7 @@ class OrderCandidate(GrownModel):
         default=None,
         ge=1,
         description="Sets how many gradient updates the training of a network does, 600 where it is left out and 5,000 "
-        "of offline RL; formulas have none.",
+        "of offline RL; formulas and the plan have none.",
         examples=[600],
     )
     rows: Literal["relabelled", "as_logged"] = Field(
@@ -78,8 +89,8 @@ class OrderCandidate(GrownModel):
     @model_validator(mode="after")
     def _updates_of_networks(self) -> Self:
         if self.n_updates is not None and self.algorithm not in LEARNERS:
-            raise ValueError(f"{self.algorithm} is a formula without updates; leave out n_updates")
-        if self.rows != "relabelled" and self.algorithm not in VALUE_LEARNERS:
+            raise ValueError(f"{self.algorithm} has no updates; leave out n_updates")
+        if self.rows != "relabelled" and self.algorithm not in ROW_LEARNERS:
             raise ValueError(f"{self.algorithm} learns from no rows of decisions; leave out rows")
         return self
 
@@ -147,16 +158,28 @@ class Orders(GrownModel):
     @model_validator(mode="after")
     def _has_a_formula(self) -> Self:
         names = [candidate.algorithm for candidate in self.candidates]
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
+        kinds = [(candidate.algorithm, candidate.rows) for candidate in self.candidates]
+        if repeated := sorted({name for name, rows in kinds if kinds.count((name, rows)) > 1}):
             raise ValueError(f"candidates stand twice: {', '.join(repeated)}; give one of them more seeds")
-        if set(names) <= LEARNERS:
-            raise ValueError("no candidate is a formula, which a learner has to beat; add one, such as base_stock")
+        if set(names) <= NO_FORMULAS:
+            raise ValueError("no candidate is a formula, which the others have to beat; add one, such as base_stock")
         return self
 
     @property
     def candidate_names(self) -> tuple[str, ...]:
         """Names of the candidates in their order: algorithm and seed."""
-        return tuple(f"{one.algorithm}-{seed}" for one in self.candidates for seed in one.seeds)
+        return tuple(self.seeded)
+
+    @property
+    def seeded(self) -> dict[str, tuple[OrderCandidate, int]]:
+        """Candidates with their seeds by name, such as `cql-1`; an algorithm's second entry is `cql.as_logged-1`."""
+        found: dict[str, tuple[OrderCandidate, int]] = {}
+        known: set[str] = set()
+        for one in self.candidates:
+            label = f"{one.algorithm}.{one.rows}" if one.algorithm in known else one.algorithm
+            known.add(one.algorithm)
+            found |= {f"{label}-{seed}": (one, seed) for seed in one.seeds}
+        return found
 
 
 def orders_problem(scenario: Scenario) -> str | None:

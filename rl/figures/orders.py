@@ -52,6 +52,20 @@ class WayToOrder(StrictModel):
     days_beyond: float | None = None
 
 
+class PlanFigures(StrictModel):
+    """The plan among the ways to order: how many of tonight's products it has tables of, and its lead.
+
+    others: up to a few of the products without, by key. lead: what it earned more than the best formula on the
+    validation days; None without an interval.
+    """
+
+    name: str
+    n_planned: int
+    n_products: int
+    others: tuple[str, ...]
+    lead: Spread | None
+
+
 class CategoryCost(StrictModel):
     """Cost of a category's products, per product and week: holding, ordering, missed margin, by today's rule and not.
 
@@ -132,6 +146,7 @@ class OrderFigures(StrictModel):
         units_ordered: of the whole list.
         n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
         shared: the limit that all products share; None where there is none.
+        plan: the best plan by validation days; None where none was tried.
     """
 
     lead_days: int
@@ -152,6 +167,7 @@ class OrderFigures(StrictModel):
     units_ordered: int
     n_unlisted: int
     shared: SharedLimitFigures | None = None
+    plan: PlanFigures | None = None
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

@@ -24,6 +24,7 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.demand_forecast import DemandForecaster
 from rl.inventory.limits import OrderLimits
+from rl.inventory.plan_tables import PREFIX, PlanTables
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, projected_shortfall
 from rl.inventory.shared_orders import Room, orders_within
 from rl.inventory.stock import StockStates
@@ -35,10 +36,12 @@ NO_LIMIT = 2**40
 """Units that stand for no limit: more than any shelf holds, and small enough to add to."""
 OFFSETS: tuple[float, ...] = tuple((np.arange(-12, 13) * 0.25).tolist())
 """Levels that learners of values choose among: beside each product's quantile, in standard deviations."""
+LEVEL_RANGE: tuple[float, float] = (OFFSETS[0], OFFSETS[-1])
+"""The levels that a learner may order up to at all, in the same: no learned number goes beyond."""
 _LEAST_SCALE = 0.05
 _LEAST_RATIO = 1e-4
 _FORM = 1
-_LATER = {"shared_limit": None, "room_price": 0.0}
+_LATER = {"shared_limit": None, "room_price": 0.0, "level_range": None}
 """What earlier policies don't say, and is left out where it is so: their versions stay what they were."""
 
 
@@ -84,7 +87,11 @@ class OrderPolicy:
         shared_limit: on all products' stock together that it was fitted under, in units of room; None for none. What
             holds in a replay or a list is the limit that the scenario has then.
         room_price: usual price of a unit of room for a day, in money; it counts under a shared limit alone.
-        network: of learners, to the level in usual days' demand, or to the value of each of OFFSETS; None for formulas.
+        level_range: of learners that say a level: the least and largest that they may, in standard deviations beside
+            each product's quantile; None for all others.
+        network: of learners, to the level in usual days' demand, to the value of each of OFFSETS, or to one number
+            whose hyperbolic tangent runs over the range of levels; None for formulas.
+        plan: tables of the products that have one; None for all other methods, or where no product has one.
     """
 
     name: str
@@ -100,7 +107,9 @@ class OrderPolicy:
     most_units: int | None = None
     shared_limit: int | None = None
     room_price: float = 0.0
+    level_range: tuple[float, float] | None = None
     network: DenseNetwork | None = field(default=None, compare=False)
+    plan: PlanTables | None = field(default=None, compare=False)
 
     @cached_property
     def version(self) -> str:
@@ -122,7 +131,8 @@ class OrderPolicy:
         n = len(products)
         most = NO_LIMIT if self.most_units is None else self.most_units
         limits = OrderLimits(pack_size, np.full(n, self.least_order), np.full(n, most))
-        return ProductOrders(self, self.costs.margins(products), limits, room)
+        planned = None if self.plan is None else self.plan.rows(products)
+        return ProductOrders(self, self.costs.margins(products), limits, room, planned=planned)
 
     def with_numbers(self, **numbers: float) -> OrderPolicy:
         """Return the policy with other tuned numbers."""
@@ -154,10 +164,12 @@ class OrderPolicy:
             "most_units": self.most_units,
             "dataset_digest": self.dataset_digest,
             **{name: getattr(self, name) for name, usual in _LATER.items() if getattr(self, name) != usual},
+            **({} if self.plan is None else {"planned": list(self.plan.products)}),
         }
 
     def _tensors(self) -> dict[str, Any]:
-        return {} if self.network is None else self.network.to_tensors()
+        network = {} if self.network is None else self.network.to_tensors()
+        return network if self.plan is None else network | self.plan.to_tensors()
 
 
 @dataclass(frozen=True)
@@ -174,6 +186,8 @@ class ProductOrders:
     room: Room | None = None
     price: float = 0.0
     """Of a unit of room for a day, in money: what levels are made at."""
+    planned: IntArray | None = None
+    """Row of each product among those that the policy has plans of, -1 without one; None where it has none of any."""
 
     def order(self, states: StockStates) -> IntArray:
         return self.advise(states)[1]
@@ -182,7 +196,8 @@ class ProductOrders:
         """Return the policy for some of the products, in their order; under a shared limit the others take no room."""
         limits = OrderLimits(self.limits.pack_size[rows], self.limits.least_order[rows], self.limits.storage[rows])
         room = None if self.room is None else self.room.of(rows)
-        return replace(self, margin=self.margin[rows], limits=limits, room=room)
+        planned = None if self.planned is None else self.planned[rows]
+        return replace(self, margin=self.margin[rows], limits=limits, room=room, planned=planned)
 
     def without_room(self) -> ProductOrders:
         """Return the policy as if the products shared no limit."""
@@ -271,11 +286,33 @@ def _projected_level(orders: ProductOrders, states: StockStates, forecasts: Floa
     return states.position + projected_shortfall(rule, states, orders.quantiles() + orders.policy.safety)
 
 
+def _planned(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
+    level = _projected_level(orders, states, forecasts)
+    if orders.policy.plan is None or orders.planned is None or not (has := orders.planned >= 0).any():
+        return level
+    # Planned where room is free and forecasts are as good as their law: safety and a price move what a plan takes
+    # for its stock, as far as they move the rule.
+    usual, spread = orders.at(0.0).quantiles(), _spread(orders.policy, forecasts)
+    shift = ((orders.policy.safety + orders.quantiles() - usual) * spread)[has]
+    pipeline = states.pipeline[has].astype(np.float64)
+    pipeline[:, 0] = np.maximum(pipeline[:, 0] - shift, 0.0)
+    up_to, is_ordering = orders.policy.plan.read(orders.planned[has], pipeline, forecasts[has].mean(axis=1))
+    position = states.position[has].astype(np.float64)
+    level[has] = np.where(is_ordering, np.maximum(up_to + shift, 0.0), position)
+    return level
+
+
+def _spread(policy: OrderPolicy, forecasts: FloatArray) -> FloatArray:
+    """Return the standard deviation of demand until an order arrives and on that day, units, `(n_products,)`."""
+    variance = policy.variance[0] * forecasts + policy.variance[1] * forecasts**2
+    return np.asarray(np.sqrt(variance.sum(axis=1)))
+
+
 def _network(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
     usual = orders.at(0.0).quantiles()
     told, scale = _asked(orders.policy, states, forecasts, usual)
     target = told[:, 0] * scale
-    spread = np.sqrt((orders.policy.variance[0] * forecasts + orders.policy.variance[1] * forecasts**2).sum(axis=1))
+    spread = _spread(orders.policy, forecasts)
     # It was trained where room is free: a price moves it as far as the rule whose safety the price lowers.
     moved = np.maximum(target, 0.0) + (orders.policy.safety + orders.quantiles() - usual) * spread
     return np.asarray(moved + orders.policy.batch * orders.batches(forecasts))
@@ -287,9 +324,25 @@ def _valued(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -
         raise PolicyError(
             f"{orders.policy.name} values {values.shape[1]} levels, expected {len(OFFSETS)}; train it again"
         )
-    chosen = np.array(OFFSETS)[np.argmax(values, axis=1)]
+    return _beside_quantile(orders, forecasts, np.array(OFFSETS)[np.argmax(values, axis=1)])
+
+
+def _acted(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
+    policy = orders.policy
+    told, _ = _asked(policy, states, forecasts, orders.at(0.0).quantiles())
+    if told.shape[1] != 1 or policy.level_range is None:
+        raise PolicyError(
+            f"{policy.name} says {told.shape[1]} numbers within {policy.level_range}; expected one, within a range of "
+            "levels; train it again"
+        )
+    least, largest = policy.level_range
+    return _beside_quantile(orders, forecasts, least + (np.tanh(told[:, 0]) + 1) / 2 * (largest - least))
+
+
+def _beside_quantile(orders: ProductOrders, forecasts: FloatArray, offset: FloatArray) -> FloatArray:
+    """Return levels so many standard deviations beside each product's quantile, units, `(n_products,)`."""
     rule = ForecastBaseStock(0.0, orders.policy.costs.lead_time, orders.policy.variance)
-    level = rule.levels(forecasts, orders.quantiles() + chosen + orders.policy.safety)
+    level = rule.levels(forecasts, orders.quantiles() + offset + orders.policy.safety)
     return level + orders.policy.batch * orders.batches(forecasts)
 
 
@@ -326,6 +379,11 @@ LEVELS: Mapping[str, Levels] = {
     "discrete_cql": _valued,
     "discrete_iql": _valued,
     "double_dqn": _valued,
+    "cql": _acted,
+    "iql": _acted,
+    "td3_plus_bc": _acted,
+    "awac": _acted,
+    "plan": _planned,
 }
 """How each method says up to what to order. A new one is a function and an entry here."""
 
@@ -340,7 +398,7 @@ def load_order_policy(folder: Path) -> OrderPolicy:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         tensors = load((folder / ORDER_WEIGHTS_FILE).read_bytes())
-        policy = _from_content(content, DenseNetwork.from_tensors(tensors) if tensors else None)
+        policy = _from_content(content, tensors)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise PolicyError(f"{path}: can't be read as an ordering policy ({error}); train it again") from error
     if policy.version != content["version"]:
@@ -348,7 +406,21 @@ def load_order_policy(folder: Path) -> OrderPolicy:
     return policy
 
 
-def _from_content(content: Mapping[str, Any], network: DenseNetwork | None) -> OrderPolicy:
+def _range(given: Any) -> tuple[float, float] | None:
+    """Return a stored range of levels; None where there is none.
+
+    Raises:
+        ValueError: not two finite numbers, the least first.
+    """
+    if given is None:
+        return None
+    least, largest = (float(one) for one in given)
+    if not (math.isfinite(least) and math.isfinite(largest) and least < largest):
+        raise ValueError(f"levels from {least} to {largest}")
+    return least, largest
+
+
+def _from_content(content: Mapping[str, Any], tensors: Mapping[str, Any]) -> OrderPolicy:
     if content["form"] != _FORM or content["method"] not in LEVELS or not math.isfinite(content["safety"]):
         raise PolicyError(
             f"form {content['form']}, method {content['method']!r}; expected form {_FORM} and one of "
@@ -361,6 +433,8 @@ def _from_content(content: Mapping[str, Any], network: DenseNetwork | None) -> O
         margin={name: float(value) for name, value in content["margin"].items()},
         usual_margin=float(content["usual_margin"]),
     )
+    planned = content.get("planned")
+    layers = {name: array for name, array in tensors.items() if not name.startswith(PREFIX)}
     return OrderPolicy(
         name=content["name"],
         method=content["method"],
@@ -375,5 +449,7 @@ def _from_content(content: Mapping[str, Any], network: DenseNetwork | None) -> O
         most_units=content["most_units"],
         shared_limit=content.get("shared_limit"),
         room_price=float(content.get("room_price", 0.0)),
-        network=network,
+        level_range=_range(content.get("level_range")),
+        network=DenseNetwork.from_tensors(layers) if layers else None,
+        plan=None if planned is None else PlanTables.from_tensors(planned, tensors, costs.lead_time),
     )

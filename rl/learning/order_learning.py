@@ -5,7 +5,7 @@ Actors order in parts of a whole range of units, and are rounded to whole ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.specs.candidate import ContinuousCandidate
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import IntArray, LoggedEpisodes
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import TrainingError
 from rl.inventory.order_decisions import ActorPolicy, OrderHead, ValuePolicy
 from rl.inventory.replay import replayed
@@ -30,6 +30,7 @@ from rl.learning.learner import make_learner
 from rl.learning.networks.masked_networks import dense_layers
 from rl.learning.replay.row_order import ShuffledRows
 from rl.learning.training import TrainingSettings, train_candidate
+from rl.policy.network import DenseNetwork
 
 
 @dataclass(frozen=True)
@@ -97,37 +98,79 @@ def learn_continuous_orders(
     """
     if discount.per != "step":
         raise TrainingError("actors on orders discount per step; give the discount per step")
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    learner = make_learner(
-        candidate,
-        observation_shape=((training.features.shape[1],),),
-        action_size=1,
-        gamma=discount.gamma,
+    rows = ActorRows(
+        features=training.features,
+        following=training.next_features,
+        action=2.0 * training.action / (head.n_actions - 1) - 1,
+        reward=training.reward,
+        terminal=training.terminal,
     )
-    batches = _ContinuousBatches(training, head, candidate.batch_size, seed)
-    keep_at = {round(candidate.n_updates * (k + 1) / candidate.n_checkpoints) for k in range(candidate.n_checkpoints)}
-    kept: list[tuple[int, ValuePolicy | ActorPolicy]] = []
-    for update in range(1, candidate.n_updates + 1):
-        learner.update(batches.next())
-        if update in keep_at:
-            kept.append((update, _actor(learner.algorithm, head, update)))
+    kept: list[tuple[int, ValuePolicy | ActorPolicy]] = [
+        (update, ActorPolicy(network, head))
+        for update, network in train_actor(candidate, seed, rows, gamma=discount.gamma)
+    ]
     return _cheapest(kept, validation_demand, rules)
 
 
-class _ContinuousBatches:
-    """Batches of logged decisions with actions from -1 to 1, every row once in each round."""
+@dataclass(frozen=True)
+class ActorRows:
+    """Decisions with one continuous action each.
 
-    def __init__(self, training: LoggedEpisodes, head: OrderHead, batch_size: int, seed: int) -> None:
-        spread = float(training.reward.std())
-        scaled = 2.0 * training.action / (head.n_actions - 1) - 1
-        reward = training.reward / (spread if spread > 1e-9 else 1.0)
+    Attributes:
+        features: seen at each decision, `(n, n_features)`.
+        following: seen at the next one, of the same shape.
+        action: from -1 to 1, `(n,)`.
+        reward: money, `(n,)`; trained on in its own standard deviations.
+        terminal: nothing follows, `(n,)`.
+    """
+
+    features: FeatureArray
+    following: FeatureArray
+    action: FloatArray
+    reward: FloatArray
+    terminal: BoolArray
+
+
+def train_actor(
+    candidate: ContinuousCandidate, seed: int, rows: ActorRows, *, gamma: float, n_threads: int = 1
+) -> Iterator[tuple[int, DenseNetwork]]:
+    """Yield the actor's network after some updates, the last among them.
+
+    The hyperbolic tangent of its one output is the action; of a Gaussian policy it is the mean.
+
+    Args:
+        candidate: the algorithm, and how many networks it keeps.
+        seed: of weights and of the order of rows.
+        rows: to learn from.
+        gamma: discount of later rewards, per step.
+        n_threads: of the processor.
+
+    Raises:
+        TrainingError: weights that aren't finite.
+    """
+    torch.set_num_threads(n_threads)
+    torch.manual_seed(seed)
+    learner = make_learner(candidate, observation_shape=((rows.features.shape[1],),), action_size=1, gamma=gamma)
+    batches = _ContinuousBatches(rows, candidate.batch_size, seed)
+    keep_at = {round(candidate.n_updates * (k + 1) / candidate.n_checkpoints) for k in range(candidate.n_checkpoints)}
+    for update in range(1, candidate.n_updates + 1):
+        learner.update(batches.next())
+        if update in keep_at:
+            yield update, _actor_network(learner.algorithm, update)
+
+
+class _ContinuousBatches:
+    """Batches of decisions with actions from -1 to 1, every row once in each round."""
+
+    def __init__(self, rows: ActorRows, batch_size: int, seed: int) -> None:
+        spread = float(rows.reward.std())
+        reward = rows.reward / (spread if spread > 1e-9 else 1.0)
         self._features, self._following = (
-            torch.from_numpy(np.ascontiguousarray(rows)) for rows in (training.features, training.next_features)
+            torch.from_numpy(np.ascontiguousarray(one)) for one in (rows.features, rows.following)
         )
-        columns = (scaled, reward, training.terminal)
+        columns = (rows.action, reward, rows.terminal)
         self._columns = [torch.from_numpy(column.astype(np.float32)[:, None]) for column in columns]
-        self._order = ShuffledRows(training.n_transitions, batch_size, seed)
+        self._order = ShuffledRows(len(reward), batch_size, seed)
 
     def next(self) -> TorchMiniBatch:
         rows = torch.from_numpy(self._order.next())
@@ -146,14 +189,14 @@ class _ContinuousBatches:
         )
 
 
-def _actor(algorithm: Any, head: OrderHead, update: int) -> ActorPolicy:
-    """Return the policy as it stands: of a Gaussian, its mean."""
+def _actor_network(algorithm: Any, update: int) -> DenseNetwork:
+    """Return the policy's network as it stands: of a Gaussian, that of its mean."""
     policy = algorithm.impl.modules.policy
     last = policy._mu if hasattr(policy, "_mu") else policy._fc
     network = dense_network(dense_layers(policy._encoder, last))
     if not all(np.isfinite(array).all() for array in (*network.weights, *network.biases)):
         raise TrainingError(f"weights aren't finite at update {update}; lower the learning rate")
-    return ActorPolicy(network, head)
+    return network
 
 
 def _cheapest(

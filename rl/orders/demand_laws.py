@@ -9,6 +9,7 @@ import numpy as np
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
 from rl.inventory.censored_demand import FittedDemand, fit_demand
+from rl.inventory.demand import DemandDistribution
 
 _BANDS = (1.5, 4.0, 10.0, np.inf)
 """Upper ends of the bands of forecasts, units: demand scatters the more around a forecast, the smaller that is."""
@@ -33,6 +34,25 @@ class DemandLaws:
     def strata(self, forecasts: FloatArray, is_promoted: BoolArray) -> IntArray:
         """Return the stratum of each day, of the shape of the forecasts."""
         return np.asarray(self.stratum[_band(forecasts), is_promoted.astype(np.int64)])
+
+    def law(self, shares: FloatArray, expected: float) -> DemandDistribution:
+        """Return the law of a day's demand in whole units, as `completed` draws it.
+
+        Args:
+            shares: of the day's stratum, sum to 1, `(n_fitted,)`.
+            expected: forecast of the day, units.
+        """
+        largest = max(fit.distribution.largest for fit in self.fitted)
+        parts = np.zeros(largest + 1)
+        for share, fit in zip(shares.tolist(), self.fitted, strict=True):
+            parts[: fit.distribution.largest + 1] += share * fit.distribution.probabilities
+        width = max(expected, _LEAST_FORECAST) / _GRAIN
+        # Anywhere within its part, then to the nearest unit: the chance of at most m units grows evenly over each part.
+        ends = width * np.arange(largest + 2) + 0.5
+        units = np.arange(int(np.ceil(ends[-1])) + 1)
+        at_most = np.interp(units + 1.0, ends, np.append(0.0, np.cumsum(parts)))
+        chances = np.maximum(np.diff(at_most, prepend=0.0), 0.0)
+        return DemandDistribution(chances / chances.sum())
 
     def completed(
         self,

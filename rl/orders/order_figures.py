@@ -15,6 +15,7 @@ from rl.figures.orders import (
     Censored,
     OrderFigures,
     OrderLine,
+    PlanFigures,
     ProductDays,
     SharedLimitFigures,
     WayToOrder,
@@ -31,6 +32,7 @@ from rl.orders.tomorrow import TomorrowOrders
 N_SHOWN_PRODUCTS = 4
 """Products drawn for being the largest, and as many for being changed most."""
 N_SHOWN_LINES = 40
+_N_NAMED = 5
 _DAYS_PER_WEEK = 7
 _WEEKLY = _DAYS_PER_WEEK / MILLIONTHS
 TODAYS_METHOD = "logged orders"
@@ -60,6 +62,22 @@ def order_figures(night: OrderNight) -> OrderFigures:
         units_ordered=0 if tomorrow is None else int(tomorrow.order.sum()),
         n_unlisted=n_unlisted(night.dataset.history),
         shared=_shared(night),
+        plan=_plan(night),
+    )
+
+
+def _plan(night: OrderNight) -> PlanFigures | None:
+    name = night.selection.plan
+    if name is None:
+        return None
+    tables, products = night.selection.led.policies[name].plan, night.dataset.history.products
+    others = products if tables is None else tuple(set(products) - set(tables.products))
+    return PlanFigures(
+        name=name,
+        n_planned=len(products) - len(others),
+        n_products=len(products),
+        others=tuple(sorted(others)[:_N_NAMED]),
+        lead=_spread(night.selection.plan_lead),
     )
 
 

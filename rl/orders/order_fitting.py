@@ -8,16 +8,16 @@ from itertools import product
 
 import numpy as np
 
-from conf.specs.orders import LEARNERS, VALUE_LEARNERS, OrderCandidate
+from conf.specs.orders import ACTOR_LEARNERS, LEARNERS, ROW_LEARNERS, OrderCandidate
 from rl.data.logged_episodes import IntArray
 from rl.errors import TrainingError
 from rl.inventory.order_policy import OrderPolicy
 from rl.inventory.shared_room import best_price
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_learner import LearnerSettings, learn_levels
+from rl.orders.order_plan import PlannedProducts, with_plan
 from rl.orders.order_replay import MILLIONTHS, OrderSpan, Replayed
-from rl.orders.order_values import ValueSettings, learn_values
-from rl.policy.network import DenseNetwork
+from rl.orders.order_values import ValueSettings, learn_actors, learn_values
 
 N_DRAWS = 2
 """Draws of the demand of days that ran out that numbers are tuned on."""
@@ -42,6 +42,11 @@ NUMBERS: Mapping[str, Mapping[str, Sequence[float]]] = {
     "discrete_cql": {},
     "discrete_iql": {},
     "double_dqn": {},
+    "cql": {},
+    "iql": {},
+    "td3_plus_bc": {},
+    "awac": {},
+    "plan": {"safety": (*_MOVES, 1.0, 1.5)},
 }
 """Which numbers of each method are tuned, and what is tried; none are the formula's own, or the learner's."""
 
@@ -55,12 +60,14 @@ class FittedOrders:
         earned: per product and week, in money, on the training days that it was tuned on.
         n_updates: of a network; 0 for formulas.
         curve: by update, what a network earned on the validation days, per product and week, in money.
+        planned: which products have a plan; None for all other methods.
     """
 
     policy: OrderPolicy
     earned: float
     n_updates: int = 0
     curve: tuple[tuple[int, float], ...] = ()
+    planned: PlannedProducts | None = None
 
 
 def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed: int, n_threads: int) -> FittedOrders:
@@ -92,13 +99,16 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
     demands = [basis.demand(span, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
     validation = basis.span(basis.dataset.splits["validation"])
     later = [basis.demand(validation, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
+    planned = None
+    if candidate.algorithm == "plan":
+        policy, planned = with_plan(policy, basis, span)
     if candidate.algorithm not in LEARNERS:
         tuned, earned = tuned_numbers(policy, span, demands, NUMBERS[candidate.algorithm])
-        return FittedOrders(priced(tuned, validation, later), earned)
+        return FittedOrders(priced(tuned, validation, later), earned, planned=planned)
     kept: list[tuple[float, FittedOrders]] = []
     curve = []
-    for update, network in _networks(policy, basis, span, candidate, seed=seed, n_threads=n_threads):
-        tuned, earned = tuned_numbers(replace(policy, network=network), span, demands, NUMBERS[candidate.algorithm])
+    for update, learned in _learned(policy, basis, span, candidate, seed=seed, n_threads=n_threads):
+        tuned, earned = tuned_numbers(learned, span, demands, NUMBERS[candidate.algorithm])
         tuned = priced(tuned, validation, later)
         seen = earned_a_week([validation.led(tuned, demand) for demand in later], validation)
         if not np.isfinite(seen):
@@ -109,16 +119,18 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
     return replace(best, n_updates=curve[-1][0], curve=tuple(curve))
 
 
-def _networks(
+def _learned(
     policy: OrderPolicy, basis: OrderBasis, span: OrderSpan, candidate: OrderCandidate, *, seed: int, n_threads: int
-) -> Iterator[tuple[int, DenseNetwork]]:
-    """Yield a learner's networks on the way, after so many updates each, the last at its end."""
-    if candidate.algorithm in VALUE_LEARNERS:
+) -> Iterator[tuple[int, OrderPolicy]]:
+    """Yield the policy with a learner's networks on the way, after so many updates each, the last at its end."""
+    if candidate.algorithm in ROW_LEARNERS:
         values = ValueSettings(n_updates=candidate.n_updates or ValueSettings.n_updates, n_threads=n_threads)
-        yield from learn_values(policy, basis, span, candidate, settings=values, seed=seed)
+        learn = learn_actors if candidate.algorithm in ACTOR_LEARNERS else learn_values
+        yield from learn(policy, basis, span, candidate, settings=values, seed=seed)
     else:
         levels = LearnerSettings(n_updates=candidate.n_updates or LearnerSettings.n_updates, n_threads=n_threads)
-        yield from learn_levels(policy, basis, span, settings=levels, seed=seed)
+        for update, network in learn_levels(policy, basis, span, settings=levels, seed=seed):
+            yield update, replace(policy, network=network)
 
 
 def tuned_numbers(

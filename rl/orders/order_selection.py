@@ -1,7 +1,7 @@
 """The choice among fitted ways to order, on validation days alone.
 
-The best formula stands unless a learner is ahead by more than the standard error of the difference: what is as good and
-simpler is easier to check, to explain and to run.
+The best formula stands unless a learner or a plan is ahead by more than the standard error of the difference: what is
+as good and simpler is easier to check, to explain and to run. Of several that are, the one that earns most is chosen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from conf.specs.orders import LEARNERS
+from conf.specs.orders import LEARNERS, NO_FORMULAS
 from rl.errors import EvaluationError
 from rl.inventory.order_policy import OrderPolicy
 from rl.ope.intervals.intervals import Interval
@@ -32,6 +32,8 @@ class OrderSelection:
         learner: name of the best learner; None where there is none.
         lead: what the best learner earns more than the best formula per product and week; None where there is no
             learner, or too few products for an interval.
+        plan: name of the best plan; None where there is none.
+        plan_lead: what it earns more than the best formula, likewise.
     """
 
     led: LedOrders
@@ -39,6 +41,8 @@ class OrderSelection:
     formula: str
     learner: str | None
     lead: Interval | None
+    plan: str | None = None
+    plan_lead: Interval | None = None
 
 
 def select_orders(basis: OrderBasis, policies: Mapping[str, OrderPolicy], *, confidence: float) -> OrderSelection:
@@ -51,23 +55,26 @@ def select_orders(basis: OrderBasis, policies: Mapping[str, OrderPolicy], *, con
         raise EvaluationError("there is no candidate to choose from; train one first")
     led = led_orders(basis, basis.dataset.splits["validation"], policies, n_draws=N_DRAWS)
     values = {name: led.a_week(name) for name in policies}
-    formulas = [name for name, policy in policies.items() if policy.method not in LEARNERS]
-    learners = [name for name in policies if name not in formulas]
-    learner = max(learners, key=values.__getitem__, default=None)
-    if not formulas:  # every formula's fit failed and is named on the page
-        formula = best = str(learner)
-    else:
-        formula = best = max(formulas, key=values.__getitem__)
-    lead = None
-    if learner is not None and learner != formula:
-        lead = _lead(led, learner, formula, confidence)
-        best = learner if lead is not None and lead.value > lead.standard_error else formula
+    formulas = [name for name, policy in policies.items() if policy.method not in NO_FORMULAS]
+    learner, plan = (
+        max((name for name in policies if policies[name].method in kind), key=values.__getitem__, default=None)
+        for kind in (LEARNERS, NO_FORMULAS - LEARNERS)
+    )
+    # Where every formula's fit failed, which the page names, the best of all stands in for them.
+    formula = max(formulas or policies, key=values.__getitem__)
+    leads = {
+        name: _lead(led, name, formula, confidence) for name in (learner, plan) if name is not None and name != formula
+    }
+    ahead = [name for name, lead in leads.items() if lead is not None and lead.value > lead.standard_error]
+    best = max(ahead, key=values.__getitem__, default=formula)
     structlog.get_logger().info("selected", candidate=best, earned=values[best], today=led.a_week(TODAY))
-    return OrderSelection(led, best, formula, learner, lead)
+    return OrderSelection(
+        led, best, formula, learner, leads.get(str(learner)), plan=plan, plan_lead=leads.get(str(plan))
+    )
 
 
-def _lead(led: LedOrders, learner: str, formula: str, level: float) -> Interval | None:
+def _lead(led: LedOrders, name: str, formula: str, level: float) -> Interval | None:
     try:
-        return gained(led, learner, formula, level=level)
+        return gained(led, name, formula, level=level)
     except EvaluationError:
         return None

@@ -1,42 +1,47 @@
-"""Offline RL on orders: what levels are worth, learned from rows of logged decisions of many products.
+"""Offline RL on orders: what levels are worth, or which to order up to, learned from rows of logged decisions.
 
-An action is a level: so many standard deviations beside the quantile that a product's margin asks for. As it was
-logged, a row holds the order of a day, what the day earned, and the stock of the next morning. Where demand is declared
-not to depend on orders, the same day tells what every other level would have led to (relabelling): the next morning's
-stock, and, on the day on which the order arrives, the first that it can change, what is sold and left.
-
-Source: as of `rl.inventory.order_decisions`.
+Learners of values choose among the levels of OFFSETS. Learners with a policy of their own say any level within a range
+that their rows support: the levels drawn evenly, where rows are relabelled, and what the log ordered up to, but for the
+most unusual days, where they are as logged. Nothing else bounds what such a policy says of a state that no row shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from conf.specs.candidate import Candidate
+from conf.specs.candidate import Candidate, ContinuousCandidate
 from conf.specs.orders import OrderCandidate
 from conf.specs.problem import DiscountRate
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import TrainingError
 from rl.inventory.order_decisions import decision_rows
-from rl.inventory.order_policy import OFFSETS, OrderPolicy, ProductOrders, network_inputs
-from rl.inventory.policies.forecast_levels import ForecastBaseStock
+from rl.inventory.order_policy import LEVEL_RANGE, OFFSETS, OrderPolicy
 from rl.learning.candidates import SeededCandidate
+from rl.learning.order_learning import ActorRows, train_actor
 from rl.learning.training import TrainingSettings, train_candidate
 from rl.orders.order_basis import OrderBasis
-from rl.orders.order_replay import MILLIONTHS, OrderSpan
+from rl.orders.order_replay import OrderSpan
+from rl.orders.order_rows import LevelRows, level_rows
 from rl.policy.network import DenseNetwork
 
 DISCOUNT = 0.9
-_LEAST_SCALE = 0.05
-_ROWS_STREAM = 74
+_UNUSUAL = 0.01
+"""Share of logged levels at either end that a range leaves out: 5% of a test bed's orders are odd."""
+_LEAST_REACH = 0.25
+"""Of a range to either side, in standard deviations, where the log hardly ever ordered up to anything else."""
 _OWN: dict[str, dict[str, float]] = {
     "double_dqn": {"target_update_interval": 100},
     "discrete_cql": {"target_update_interval": 100, "conservative_weight": 0.1},
     "discrete_iql": {"expectile": 0.9, "inverse_temperature": 10.0},
+    "cql": {"conservative_weight": 0.1},
+    "iql": {"expectile": 0.9, "inverse_temperature": 10.0},
+    "td3_plus_bc": {},
+    "awac": {},
 }
 """Settings of the algorithms, those of the test bed."""
 
@@ -63,6 +68,19 @@ class ValueSettings:
     n_copies: int = 4
     n_threads: int = 1
 
+    def of(self, candidate: OrderCandidate, seed: int) -> dict[str, Any]:
+        """Return the settings of the candidate's algorithm as specs have them."""
+        return {
+            "algorithm": candidate.algorithm,
+            "seeds": (seed,),
+            "n_updates": self.n_updates,
+            "batch_size": self.batch_size,
+            "hidden_units": self.hidden_units,
+            "learning_rate": self.learning_rate,
+            "n_checkpoints": self.n_checkpoints,
+            **_OWN[candidate.algorithm],
+        }
+
 
 def learn_values(
     policy: OrderPolicy,
@@ -72,8 +90,8 @@ def learn_values(
     *,
     settings: ValueSettings,
     seed: int,
-) -> Iterator[tuple[int, DenseNetwork]]:
-    """Yield the network after some updates, the last among them: features of a product to the value of each of OFFSETS.
+) -> Iterator[tuple[int, OrderPolicy]]:
+    """Yield the policy after some updates, the last among them; its network says the value of each of OFFSETS.
 
     Args:
         policy: whose costs and quantiles it learns for.
@@ -86,17 +104,7 @@ def learn_values(
     Raises:
         TrainingError: no day whose order's arrival is known, or values that no plain network holds.
     """
-    content = {
-        "algorithm": candidate.algorithm,
-        "seeds": (seed,),
-        "n_updates": settings.n_updates,
-        "batch_size": settings.batch_size,
-        "hidden_units": settings.hidden_units,
-        "learning_rate": settings.learning_rate,
-        "n_checkpoints": settings.n_checkpoints,
-        **_OWN[candidate.algorithm],
-    }
-    seeded = SeededCandidate(policy.name, Candidate.model_validate(content), seed)
+    seeded = SeededCandidate(policy.name, Candidate.model_validate(settings.of(candidate, seed)), seed)
     rows = value_rows(policy, basis, span, candidate, n_copies=settings.n_copies, seed=seed)
     training = TrainingSettings(
         discount=DiscountFunction.of(DiscountRate(gamma=DISCOUNT)), n_threads=settings.n_threads
@@ -106,109 +114,85 @@ def learn_values(
             raise TrainingError(
                 f"{policy.name}: values are in a {type(kept.network).__name__}, which orders can't hold"
             )
-        yield kept.update, kept.network
+        yield kept.update, replace(policy, network=kept.network)
 
 
-def value_rows(
+def learn_actors(
     policy: OrderPolicy,
     basis: OrderBasis,
     span: OrderSpan,
     candidate: OrderCandidate,
     *,
-    n_copies: int,
+    settings: ValueSettings,
     seed: int,
-) -> LoggedEpisodes:
-    """Return the span's days as decisions, each an episode cut by time after one step.
+) -> Iterator[tuple[int, OrderPolicy]]:
+    """Yield the policy after some updates, the last among them; its network says a level within its range.
 
-    Rewards are in what a usual day of the product sells for, so that all products teach alike.
+    Arguments are those of `learn_values`.
+
+    Raises:
+        TrainingError: no day whose order's arrival is known, or weights that aren't finite.
+    """
+    rows, levels = actor_rows(policy, basis, span, candidate, n_copies=settings.n_copies, seed=seed)
+    spec = ContinuousCandidate.model_validate(settings.of(candidate, seed))
+    for update, network in train_actor(spec, seed, rows, gamma=DISCOUNT, n_threads=settings.n_threads):
+        yield update, replace(policy, network=network, level_range=levels)
+
+
+def value_rows(
+    policy: OrderPolicy, basis: OrderBasis, span: OrderSpan, candidate: OrderCandidate, *, n_copies: int, seed: int
+) -> LoggedEpisodes:
+    """Return the span's days as decisions among OFFSETS, each an episode cut by time after one step.
 
     Raises:
         TrainingError: no day whose order's arrival is known.
     """
-    days = _Days(policy, basis, span, seed)
-    if candidate.rows == "as_logged":
-        found = [days.as_logged()]
-    else:
-        generator = np.random.default_rng([_ROWS_STREAM, seed])
-        found = [days.relabelled(generator.integers(len(OFFSETS), size=days.n)) for _ in range(n_copies)]
-    features, following, action, reward = (np.concatenate(column) for column in zip(*found, strict=True))
-    reward = reward - reward.mean()  # what no order moves
-    return decision_rows(features, following, action, reward, np.ones(len(action), dtype=bool), len(OFFSETS))
+    offsets = np.array(OFFSETS)
+
+    def draw(generator: np.random.Generator, n: int) -> FloatArray:
+        return np.asarray(offsets[generator.integers(len(OFFSETS), size=n)])
+
+    rows = level_rows(policy, basis, span, candidate.rows, draw=draw, n_copies=n_copies, seed=seed)
+    action = np.argmin(np.abs(rows.offset[:, None] - offsets), axis=1).astype(np.int64)
+    timeout = np.ones(len(action), dtype=bool)
+    return decision_rows(rows.features, rows.following, action, rows.reward, timeout, len(OFFSETS))
 
 
-_Rows = tuple[FeatureArray, FeatureArray, IntArray, FloatArray]
+def actor_rows(
+    policy: OrderPolicy, basis: OrderBasis, span: OrderSpan, candidate: OrderCandidate, *, n_copies: int, seed: int
+) -> tuple[ActorRows, tuple[float, float]]:
+    """Return the span's days as decisions on a level, and the range of levels, whose ends are the actions -1 and 1.
+
+    Raises:
+        TrainingError: no day whose order's arrival is known.
+    """
+    rows = level_rows(
+        policy,
+        basis,
+        span,
+        candidate.rows,
+        draw=lambda generator, n: generator.uniform(*LEVEL_RANGE, n),
+        n_copies=n_copies,
+        seed=seed,
+    )
+    levels = LEVEL_RANGE if candidate.rows == "relabelled" else logged_range(rows.offset)
+    return scaled_rows(rows, levels), levels
 
 
-class _Days:
-    """Days of a span whose orders arrive within it, every day in between known; one row each."""
+def scaled_rows(rows: LevelRows, levels: tuple[float, float]) -> ActorRows:
+    """Return rows whose actions run from -1 to 1 over the range; levels beyond it are taken for its ends."""
+    least, largest = levels
+    action = 2 * (np.clip(rows.offset, least, largest) - least) / (largest - least) - 1
+    return ActorRows(rows.features, rows.following, action, rows.reward, np.zeros(len(action), dtype=np.bool_))
 
-    def __init__(self, policy: OrderPolicy, basis: OrderBasis, span: OrderSpan, seed: int) -> None:
-        self._lead = policy.costs.lead_time
-        known = np.cumsum(np.pad(span.is_known, ((0, 0), (1, 0))), axis=1)
-        length = self._lead + 1
-        self._product, self._day = np.nonzero(known[:, length:] - known[:, :-length] == length)
-        if not len(self._product):
-            raise TrainingError(f"{policy.name}: no product has {length} known training days in a row; build more")
-        self._policy, self._span = policy, span
-        self._demand = basis.demand(span, seed)
-        history = span.history
-        self._orders = self._bound(policy)
-        whole = np.maximum(span.forecasts[:, :, 0].mean(axis=1), _LEAST_SCALE)
-        self._usual = (whole * policy.costs.margins(history.products))[self._product]
-        self._pipeline: IntArray = history.pipeline[:, span.days][self._product, self._day]
 
-    @property
-    def n(self) -> int:
-        return len(self._product)
+def logged_range(offset: FloatArray) -> tuple[float, float]:
+    """Return the levels that a log ordered up to, but for the most unusual at either end, within LEVEL_RANGE.
 
-    def _bound(self, policy: OrderPolicy) -> ProductOrders:
-        history = self._span.history
-        names = tuple(history.products[row] for row in self._product.tolist())
-        return policy.of(names, history.pack_size[self._product])
-
-    def as_logged(self) -> _Rows:
-        """Return the orders as they were, each as the nearest level, with what its own day earned."""
-        span, money = self._span, self._span.money
-        ordered = span.history.units["ordered"][:, span.days][self._product, self._day]
-        sold = span.sold[self._product, self._day]
-        left = np.maximum(self._pipeline[:, 0] - sold, 0)
-        earned = span.margin[self._product, self._day] * sold - money.holding * left
-        wished = (self._pipeline.sum(axis=1) + ordered)[:, None] - self._levels()
-        action = np.argmin(np.abs(wished), axis=1).astype(np.int64)
-        following: IntArray = span.history.pipeline[:, span.days][self._product, self._day + 1]
-        return self._rows(action, ordered, earned, following)
-
-    def relabelled(self, action: IntArray) -> _Rows:
-        """Return the days with those levels instead, and what they lead to on the day of arrival."""
-        span, money, lead = self._span, self._span.money, self._lead
-        position = self._pipeline.sum(axis=1)
-        level = self._levels()[np.arange(self.n), action]
-        wished = np.maximum(np.floor(level - position + 0.5), 0).astype(np.int64)
-        order = self._orders.limits.nearest(wished, position)
-        demand = np.stack([self._demand[self._product, self._day + ahead] for ahead in range(lead + 1)], axis=1)
-        stock = self._pipeline[:, 0]
-        for ahead in range(lead):
-            stock = np.maximum(stock - demand[:, ahead], 0)
-            stock = stock + (self._pipeline[:, ahead + 1] if ahead + 1 < lead else order)
-        sold = np.minimum(stock, demand[:, lead])
-        margin = span.margin[self._product, self._day + lead]
-        following = np.column_stack([self._pipeline[:, 1:], order])
-        following[:, 0] += np.maximum(self._pipeline[:, 0] - demand[:, 0], 0)
-        return self._rows(action, order, margin * sold - money.holding * (stock - sold), following)
-
-    def _rows(self, action: IntArray, order: IntArray, earned: IntArray, following: IntArray) -> _Rows:
-        money = self._span.money
-        reward = (earned - money.order_line * (order > 0) - money.order_unit * order) / MILLIONTHS / self._usual
-        return self._seen(self._pipeline, 0), self._seen(following, 1), action, reward
-
-    def _levels(self) -> FloatArray:
-        """Return the level of each of OFFSETS, units, `(n, n_offsets)`."""
-        rule = ForecastBaseStock(0.0, self._lead, self._policy.variance)
-        forecasts, quantile = self._span.forecasts[self._product, self._day], self._orders.quantiles()
-        return np.stack([rule.levels(forecasts, quantile + offset) for offset in OFFSETS], axis=1)
-
-    def _seen(self, pipeline: IntArray, ahead: int) -> FeatureArray:
-        forecasts = self._span.forecasts[self._product, self._day + ahead]
-        scale = np.maximum(forecasts.mean(axis=1, keepdims=True), _LEAST_SCALE)
-        quantile = self._orders.quantiles()[:, None]
-        return network_inputs(pipeline / scale, forecasts / scale, scale, quantile).astype(np.float32)
+    Args:
+        offset: logged levels, in standard deviations beside the quantile, `(n,)`.
+    """
+    inside = np.clip(offset, *LEVEL_RANGE)
+    least, largest = np.quantile(inside, [_UNUSUAL, 1 - _UNUSUAL]).tolist()
+    middle = float(np.clip((least + largest) / 2, LEVEL_RANGE[0] + _LEAST_REACH, LEVEL_RANGE[1] - _LEAST_REACH))
+    return min(least, middle - _LEAST_REACH), max(largest, middle + _LEAST_REACH)

@@ -21,6 +21,7 @@ from rl.learning.trained_candidates import read_curves, untrained
 
 if TYPE_CHECKING:
     from rl.orders.order_fitting import FittedOrders
+    from rl.orders.order_plan import PlannedProducts
 
 _METRIC = "earned_a_week"
 
@@ -36,8 +37,7 @@ class TrainedOrders:
 
 def seeded_orders(scenario: Scenario) -> dict[str, tuple[OrderCandidate, int]]:
     """Return the candidates with their seeds by name, such as `base_stock-1`."""
-    given = () if scenario.orders is None else scenario.orders.candidates
-    return {f"{one.algorithm}-{seed}": (one, seed) for one in given for seed in one.seeds}
+    return {} if scenario.orders is None else scenario.orders.seeded
 
 
 def find_orders(scenario: Scenario, name: str) -> tuple[OrderCandidate, int]:
@@ -79,10 +79,17 @@ def save_orders(
         "n_updates": fitted.n_updates,
         "earned_a_week": fitted.earned,
         "seconds": {"all": round(seconds, 2)},
+        **({} if fitted.planned is None else {"planned": _told(fitted.planned)}),
         **more,
     }
     write_atomically(folder / "result.json", to_json(result, indent=1))
     return result
+
+
+def _told(planned: PlannedProducts) -> dict[str, Any]:
+    """Return how many products have a plan, of how many, and why the others have none."""
+    n = 0 if planned.tables is None else len(planned.tables.products)
+    return {"n_planned": n, "n_products": n + len(planned.others), "others": dict(planned.others)}
 
 
 def load_orders_trained(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, TrainedOrders]:

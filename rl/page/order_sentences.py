@@ -18,6 +18,11 @@ METHODS = {
     "discrete_cql": "up to the level that offline RL (conservative Q-learning) values most",
     "discrete_iql": "up to the level that offline RL (implicit Q-learning) values most",
     "double_dqn": "up to the level that offline RL (double Q-learning) values most",
+    "plan": "as a plan over stock and orders on the way says",
+    "cql": "up to the level that a policy of offline RL (conservative Q-learning) says",
+    "iql": "up to the level that a policy of offline RL (implicit Q-learning) says",
+    "td3_plus_bc": "up to the level that a policy of offline RL (TD3 held near the log) says",
+    "awac": "up to the level that a policy of offline RL (advantage-weighted imitation) says",
 }
 ROLES = {
     "today": "today's rule",
@@ -116,6 +121,12 @@ def learning_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     lead = orders.learner_lead
     if not chosen.is_learner:
         told = "" if lead is None else f": {_difference(lead, unit)} on the validation days"
+        if chosen.method == "plan":
+            return (
+                f"Learning doesn't earn its place here. The plan {chosen.name}, which is reckoned from fitted demand, "
+                f"is used. What the best learner ({orders.learner}) earns against the best formula "
+                f"({orders.formula}){told or ' is not known'}."
+            )
         return (
             f"Learning doesn't earn its place here. The best learner ({orders.learner}) isn't ahead of the best "
             f"formula ({orders.formula}) by more than chance{told}. The formula is used, which is easier to check."
@@ -131,6 +142,26 @@ def learning_sentence(figures: NightFigures, orders: OrderFigures) -> str:
         f"The learner {chosen.name} was ahead on the validation days, but is not shown to be better than the best "
         f"formula ({orders.formula}){told}. Learning hasn't earned its place yet: the formula would do as well."
     )
+
+
+def plan_sentence(figures: NightFigures, orders: OrderFigures) -> str:
+    """Return what the plan plans, what it leaves to a formula, and what it earned; empty where none was tried."""
+    found = orders.plan
+    if found is None:
+        return ""
+    told = f"Plan for {found.n_planned:,} of {counted(found.n_products, 'product')} ({found.name})."
+    if left := found.n_products - found.n_planned:
+        named = ", ".join(found.others) + (", …" if left > len(found.others) else "")
+        told += (
+            f" The other {'one has' if left == 1 else f'{left:,} have'} no table, since it would be too large or too "
+            f"little is known ({named}): ordered up to what is expected to be left on arrival."
+        )
+    if found.lead is not None:
+        told += (
+            f" On the validation days it earned {_difference(found.lead, figures.facts.reward_unit)} against the best "
+            f"formula ({orders.formula})."
+        )
+    return told
 
 
 def list_sentence(orders: OrderFigures) -> str:

@@ -37,6 +37,7 @@ SERVED_ORDERS_CODE = (
     "rl/inventory/limits.py",
     "rl/inventory/on_the_way.py",
     "rl/inventory/order_policy.py",
+    "rl/inventory/plan_tables.py",
     "rl/inventory/replay.py",
     "rl/inventory/served_orders.py",
     "rl/inventory/shared_orders.py",

@@ -61,5 +61,5 @@ def _made(code: str) -> Any:
 # Over a set of actions: what a scenario's candidates may name.
 ALGORITHMS: Mapping[str, Algorithm] = Registered(DISCRETE_ENTRIES)
 
-# Over order quantities and discounts, scaled to lie between -1 and 1; trained, not served yet.
+# Over order quantities and discounts, scaled to lie between -1 and 1; served by nights of orders.
 CONTINUOUS_ALGORITHMS: Mapping[str, ContinuousAlgorithm] = Registered(CONTINUOUS_ENTRIES)

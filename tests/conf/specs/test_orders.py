@@ -35,6 +35,16 @@ def test_candidates_are_named_by_method_and_seed() -> None:
     assert orders.candidate_names == ("base_stock-1", "hindsight-2", "hindsight-5")
 
 
+def test_an_algorithm_may_stand_once_for_each_kind_of_rows() -> None:
+    """The second has its rows in its name; the first keeps the name that it would have alone."""
+    rows = [{"algorithm": "iql", "rows": one} for one in ("relabelled", "as_logged")]
+    orders = Orders.model_validate({"candidates": [{"algorithm": "base_stock"}, *rows]})
+    assert orders.candidate_names == ("base_stock-1", "iql-1", "iql.as_logged-1")
+    assert orders.seeded["iql.as_logged-1"][0].rows == "as_logged"
+    alone = Orders.model_validate({"candidates": [{"algorithm": "base_stock"}, rows[1]]})
+    assert alone.candidate_names == ("base_stock-1", "iql-1")
+
+
 def test_prices_are_those_of_the_reward_in_millionths() -> None:
     """Two cents a unit held, half a euro a line, nothing a unit ordered."""
     assert order_prices(SCENARIO) == {"holding": 20_000, "order_line": 500_000, "order_unit": 0}
@@ -44,8 +54,11 @@ def test_prices_are_those_of_the_reward_in_millionths() -> None:
     ("candidates", "expected"),
     [
         ([{"algorithm": "hindsight"}], "no candidate is a formula"),
+        ([{"algorithm": "plan"}, {"algorithm": "cql"}], "no candidate is a formula"),
+        ([{"algorithm": "base_stock"}, {"algorithm": "plan", "n_updates": 5}], "plan has no updates"),
+        ([{"algorithm": "base_stock"}, {"algorithm": "plan", "rows": "as_logged"}], "plan learns from no rows"),
         ([{"algorithm": "base_stock"}, {"algorithm": "base_stock"}], "stand twice: base_stock"),
-        ([{"algorithm": "base_stock", "n_updates": 5}], "a formula without updates"),
+        ([{"algorithm": "base_stock", "n_updates": 5}], "base_stock has no updates"),
     ],
 )
 def test_candidates_that_say_nothing_are_refused(candidates: list[dict[str, Any]], expected: str) -> None:

@@ -34,7 +34,7 @@ from tests.rl.orders.shop_history import PIPELINE, a_shop
 
 pytestmark = pytest.mark.xdist_group("nights")
 
-CANDIDATES = ("base_stock-1", "newsvendor-1", "reorder_point-1", "hindsight-1")
+CANDIDATES = ("base_stock-1", "newsvendor-1", "reorder_point-1", "plan-1", "hindsight-1", "iql-1", "iql.as_logged-1")
 MODEL = "inventory-policy"
 
 
@@ -71,8 +71,10 @@ def few_candidates() -> Pipeline:
     """The scenario with fewer candidates and a short training, at a level that a small shop can pass."""
     orders = Orders(
         candidates=(
-            *(OrderCandidate(algorithm=name) for name in ("base_stock", "newsvendor", "reorder_point")),  # type: ignore[arg-type]
+            *(OrderCandidate(algorithm=name) for name in ("base_stock", "newsvendor", "reorder_point", "plan")),  # type: ignore[arg-type]
             OrderCandidate(algorithm="hindsight", n_updates=60),
+            OrderCandidate(algorithm="iql", n_updates=20),
+            OrderCandidate(algorithm="iql", n_updates=20, rows="as_logged"),
         ),
         least_order=2,
         most_units=900,
@@ -152,9 +154,20 @@ def test_each_candidate_leaves_a_policy_without_pickle(night: OrderHome) -> None
     assert [json.loads(line)["update"] for line in curve] == [38, 45, 52, 60]
 
 
+def test_the_plan_tells_how_many_products_it_plans(night: OrderHome) -> None:
+    """In its result, in the night's figures and on the page; all others are ordered by the projected level."""
+    told = night.results["plan-1"]["planned"]
+    assert told["n_products"] == len(night.history.products) == told["n_planned"] + len(told["others"])
+    orders = night.figures.orders
+    assert orders is not None and orders.plan is not None
+    assert (orders.plan.n_planned, orders.plan.n_products) == (told["n_planned"], told["n_products"])
+    page = night.run.page.read_text(encoding="utf-8")
+    assert f"Plan for {told['n_planned']} of {told['n_products']} products (plan-1)" in page
+
+
 def test_a_repeat_fits_the_same(night: OrderHome) -> None:
     """To the last weight: the same data and seed give the same version."""
-    for name in ("newsvendor-1", "hindsight-1"):
+    for name in ("newsvendor-1", "plan-1", "hindsight-1", "iql-1"):
         before = night.results[name]
         again = night.command(train, candidate=name)
         assert again["policy_version"] == before["policy_version"]
@@ -255,7 +268,7 @@ def test_the_page_says_what_is_declared_who_won_and_what_to_order(night: OrderHo
     assert "<svg" in page and "What today's rule costs against the candidate's, by category" in page
     chosen = night.figures.selected.name
     assert f"Chosen on the validation days: {chosen}" in page
-    is_learner = chosen.startswith("hindsight")
+    is_learner = chosen.startswith(("hindsight", "iql"))
     assert ("Learning doesn&#39;t earn its place here" in page) is not is_learner
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from conf.specs.orders import VALUE_LEARNERS
+from conf.specs.orders import ACTOR_LEARNERS, VALUE_LEARNERS
 from rl.errors import PolicyError
 from rl.inventory.order_policy import LEVELS, OFFSETS, ORDER_POLICY_FILE, OrderPolicy, load_order_policy
+from rl.inventory.plan_tables import PlanTable, PlanTables
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel
 from rl.inventory.stock import StockStates
 from rl.policy.network import DenseNetwork
@@ -22,13 +24,26 @@ FORECASTS = np.array([[4.0, 5.0, 6.0], [4.0, 5.0, 6.0], [10.0, 10.0, 10.0]])
 EMPTY = StockStates(np.zeros((3, LEAD), dtype=np.int64), FORECASTS)
 
 
-def of_method(method: str) -> OrderPolicy:
-    return a_policy(name=f"{method}-1", method=method, network=network_of(method))
+def of_method(method: str, **given: Any) -> OrderPolicy:
+    levels = (-2.0, 1.5) if method in ACTOR_LEARNERS else None
+    plan = a_plan() if method == "plan" else None
+    values = {"method": method, "network": network_of(method), "level_range": levels, "plan": plan}
+    return a_policy(name=f"{method}-1", **(values | given))
 
 
 def network_of(method: str) -> DenseNetwork | None:
-    outputs: dict[str, int] = {"hindsight": 1, **dict.fromkeys(VALUE_LEARNERS, len(OFFSETS))}
+    outputs: dict[str, int] = {
+        "hindsight": 1,
+        **dict.fromkeys(VALUE_LEARNERS, len(OFFSETS)),
+        **dict.fromkeys(ACTOR_LEARNERS, 1),
+    }
     return a_network(n_outputs=outputs[method]) if method in outputs else None
+
+
+def a_plan() -> PlanTables:
+    """Of apples and plums; pears have none."""
+    up_to = np.maximum(np.arange(20)[::-1, None] - np.arange(12), 0)
+    return PlanTables.of({"plum": (PlanTable(5.0, 1, 1, up_to),), "apple": (PlanTable(4.0, 1, 2, up_to // 2),)}, LEAD)
 
 
 def test_a_level_is_the_forecast_and_the_quantile_that_a_product_s_own_margin_asks_for() -> None:
@@ -84,7 +99,7 @@ def test_orders_are_whole_packs_within_the_limits(method: str) -> None:
     packs = generator.choice([1, 6, 12], n)
     names = tuple(PRODUCTS[row % 3] for row in range(n))
     states = StockStates(generator.integers(0, 40, (n, LEAD)), generator.uniform(0.1, 20, (n, LEAD + 1)))
-    policy = a_policy(method=method, network=network_of(method), least_order=7, most_units=60)
+    policy = of_method(method, least_order=7, most_units=60)
     order = policy.of(names, packs).order(states)
     assert (order % packs == 0).all()
     assert (order[order > 0] >= 7).all()
@@ -135,6 +150,40 @@ def test_files_that_are_not_what_was_written_are_refused(
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(PolicyError, match=expected):
         load_order_policy(tmp_path)
+
+
+@pytest.mark.parametrize("said", [-50.0, -1.0, 0.0, 2.0, 50.0])
+def test_a_learned_level_stays_within_its_range(said: float) -> None:
+    """Whatever a network says: its hyperbolic tangent runs from the least level to the largest."""
+    n_inputs = 2 * LEAD + 3
+    network = DenseNetwork((np.zeros((1, n_inputs), np.float32),), (np.full(1, said, np.float32),))
+    policy = of_method("cql", network=network)
+    level = policy.of(PRODUCTS, ONES).advise(EMPTY)[0]
+    safety = norm.ppf([0.8, 0.9, 0.99]) - 2.0 + (np.tanh(said) + 1) / 2 * 3.5
+    np.testing.assert_allclose(level, FORECASTS.sum(axis=1) + safety * np.sqrt(FORECASTS.sum(axis=1)))
+
+
+def test_a_learned_level_without_a_range_is_an_error(tmp_path: Path) -> None:
+    """It would order without end; neither is a range that isn't one read from a file."""
+    with pytest.raises(PolicyError, match="expected one, within a range of levels; train it again"):
+        of_method("awac", level_range=None).of(PRODUCTS, ONES).advise(EMPTY)
+    of_method("awac").save(tmp_path)
+    path = tmp_path / ORDER_POLICY_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"level_range": [2.0, 1.0]}))
+    with pytest.raises(PolicyError, match=r"levels from 2\.0 to 1\.0"):
+        load_order_policy(tmp_path)
+
+
+def test_a_plan_s_products_order_by_it_and_others_by_the_projected_level() -> None:
+    """Also where only some products are asked for."""
+    policy = of_method("plan")
+    level, order = policy.of(PRODUCTS, ONES).advise(EMPTY)
+    projected = of_method("projected_level").of(PRODUCTS, ONES).advise(EMPTY)[0]
+    assert level[1] == projected[1]
+    np.testing.assert_allclose(level[[0, 2]], [18.0 * 5 / 4, 19.0 * 10 / 5])
+    some = np.array([False, True, True])
+    bound = policy.of(PRODUCTS, ONES).for_rows(some)
+    np.testing.assert_array_equal(bound.order(StockStates(EMPTY.pipeline[some], FORECASTS[some])), order[some])
 
 
 def test_a_missing_network_is_an_error() -> None:

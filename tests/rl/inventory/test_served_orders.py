@@ -16,7 +16,7 @@ from rl.errors import PolicyError
 from rl.inventory.served_orders import ServedOrders
 from rl.registry.pyfunc_model import save_orders_pyfunc
 from tests.rl.inventory.an_order_policy import PRODUCTS, a_network, a_policy
-from tests.rl.inventory.test_order_policy import EMPTY, FORECASTS, ONES
+from tests.rl.inventory.test_order_policy import EMPTY, FORECASTS, ONES, of_method
 
 COLUMNS = {
     "item_id": list(PRODUCTS),
@@ -42,6 +42,13 @@ def test_orders_are_those_of_the_policy() -> None:
     assert found["order"].tolist() == order.tolist()
     np.testing.assert_array_equal(found["target_level"], level)
     assert set(found["policy_version"]) == {policy.version}
+
+
+def test_a_plan_is_served_as_it_is_led() -> None:
+    """Products without a table among them."""
+    policy = of_method("plan")
+    found = ServedOrders(policy).predict(COLUMNS)
+    assert found["order"].tolist() == policy.of(PRODUCTS, ONES).order(EMPTY).tolist()
 
 
 def test_a_saved_model_orders_with_pickle_disabled_and_without_torch(tmp_path: Path) -> None:

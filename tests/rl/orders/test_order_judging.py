@@ -168,6 +168,27 @@ def test_a_learner_is_chosen_only_where_it_is_ahead_by_more_than_chance() -> Non
     assert behind.best == "newsvendor-1" and behind.learner == "hindsight-1"
 
 
+def test_a_plan_is_chosen_only_where_it_is_ahead_by_more_than_chance() -> None:
+    """It is no formula, and no learner; of a plan and a learner that are both ahead, the one that earns more is it."""
+    _, basis = a_night(30)
+    formula = replace(fitted("newsvendor-1"), name="projected_level-1", method="projected_level")
+    poor = formula.with_numbers(safety=-4.0)
+    same = replace(formula, name="plan-1", method="plan")  # without tables a plan is the projected level
+    network = replace(formula, method="hindsight", network=_constant_network(basis.dataset.history.lead_days))
+    behind = select_orders(basis, {"projected_level-1": formula, "plan-1": same}, confidence=0.95)
+    assert (behind.best, behind.formula, behind.plan, behind.learner) == (
+        "projected_level-1",
+        "projected_level-1",
+        "plan-1",
+        None,
+    )
+    ahead = select_orders(basis, {"projected_level-1": poor, "plan-1": same, "hindsight-1": network}, confidence=0.95)
+    earned = {name: ahead.led.a_week(name) for name in ("plan-1", "hindsight-1")}
+    assert ahead.best == max(earned, key=earned.__getitem__) != ahead.formula
+    assert ahead.plan_lead is not None and ahead.plan_lead.value > ahead.plan_lead.standard_error
+    assert ahead.lead is not None and ahead.plan_lead != ahead.lead
+
+
 def _constant_network(lead: int) -> DenseNetwork:
     """Up to ten usual days' demand, whatever it sees: far more than a formula holds, far less than none."""
     return DenseNetwork((np.zeros((1, 2 * lead + 3), np.float32),), (np.full(1, 10.0, np.float32),))

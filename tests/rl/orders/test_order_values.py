@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from conf.specs.orders import VALUE_LEARNERS, OrderCandidate, OrderMethod
+from conf.specs.orders import ACTOR_LEARNERS, ROW_LEARNERS, VALUE_LEARNERS, OrderCandidate, OrderMethod
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import PolicyError, TrainingError
 from rl.inventory.order_policy import OFFSETS, OrderPolicy, load_order_policy
 from rl.inventory.policies.forecast_levels import ForecastBaseStock
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_fitting import earned_a_week, fit_orders
-from rl.orders.order_values import ValueSettings, learn_values, value_rows
+from rl.orders.order_values import ValueSettings, actor_rows, learn_actors, learn_values, logged_range, value_rows
 from rl.policy.network import DenseNetwork
 from tests.rl.orders.order_datasets import a_night, dataset_of
 from tests.rl.orders.test_tomorrow import a_policy
 
 SEED = 4
+LEARN = dict.fromkeys(VALUE_LEARNERS, learn_values) | dict.fromkeys(ACTOR_LEARNERS, learn_actors)
 
 
 def rows_of(kind: str, n_copies: int = 1) -> tuple[OrderPolicy, OrderBasis, LoggedEpisodes, np.ndarray, np.ndarray]:
@@ -84,23 +86,55 @@ def test_logged_rows_hold_the_orders_as_they_were() -> None:
     assert np.corrcoef(up_to, found.action)[0, 1] > 0 and len(set(found.action.tolist())) > 8
 
 
-@pytest.mark.parametrize("algorithm", sorted(VALUE_LEARNERS))
-def test_a_learner_of_values_is_stored_and_led_like_any_other(algorithm: OrderMethod, tmp_path: object) -> None:
+@pytest.mark.parametrize("algorithm", sorted(ROW_LEARNERS))
+@pytest.mark.parametrize("rows", ["relabelled", "as_logged"])
+def test_a_learner_of_levels_is_stored_and_led_like_any_other(
+    algorithm: OrderMethod, rows: str, tmp_path: Path
+) -> None:
     """The same seed gives the same network, and what is loaded orders the same."""
     _, basis = a_night()
     settings = ValueSettings(n_updates=20, n_checkpoints=2, hidden_units=(16,))
-    candidate = OrderCandidate(algorithm=algorithm)
+    candidate = OrderCandidate.model_validate({"algorithm": algorithm, "rows": rows})
+    named = a_policy(method=algorithm)
     runs = [
-        list(learn_values(a_policy(), basis, basis.tuned_on, candidate, settings=settings, seed=1)) for _ in range(2)
+        list(LEARN[algorithm](named, basis, basis.tuned_on, candidate, settings=settings, seed=1)) for _ in range(2)
     ]
     assert [update for update, _ in runs[0]] == [10, 20]
-    policy, again = (a_policy(method=algorithm, network=run[-1][1]) for run in runs)
+    policy, again = (run[-1][1] for run in runs)
     assert policy.version == again.version
-    policy.save(tmp_path)  # type: ignore[arg-type]  # a folder
-    stored = load_order_policy(tmp_path)  # type: ignore[arg-type]  # as above
+    policy.save(tmp_path)
+    stored = load_order_policy(tmp_path)
     span = basis.span(slice(100, 110))
     demand = basis.demand(span, 1)
     np.testing.assert_array_equal(span.led(stored, demand).earned, span.led(policy, demand).earned)
+
+
+def test_an_actor_s_rows_run_over_the_levels_that_they_support() -> None:
+    """Levels drawn evenly where rows are relabelled; what the log ordered up to, but for odd days, where not."""
+    _, basis = a_night()
+    found = {}
+    for kind in ("relabelled", "as_logged"):
+        candidate = OrderCandidate.model_validate({"algorithm": "cql", "rows": kind})
+        rows, levels = actor_rows(a_policy(), basis, basis.tuned_on, candidate, n_copies=2, seed=SEED)
+        assert np.abs(rows.action).max() <= 1 and not rows.terminal.any()
+        found[kind] = (rows, levels)
+    rows, levels = found["relabelled"]
+    assert levels == (OFFSETS[0], OFFSETS[-1])
+    assert abs(float(rows.action.mean())) < 0.05 and float(rows.action.std()) == pytest.approx(3**-0.5, rel=0.05)
+    rows, (least, largest) = found["as_logged"]
+    assert OFFSETS[0] <= least < largest <= OFFSETS[-1]
+    at_ends = np.mean(np.abs(rows.action) > 1 - 1e-6)
+    assert at_ends < 0.6 and len(np.unique(rows.action.round(3))) > 50
+
+
+def test_a_logged_range_leaves_out_odd_days_and_is_never_empty() -> None:
+    """Of a thousand levels around -1 one in two hundred is far off; all alike have half a deviation around them."""
+    offset = np.random.default_rng(1).normal(-1, 0.2, 1000)
+    offset[:5] = 40.0
+    least, largest = logged_range(offset)
+    assert -1.6 < least < -1.4 and -0.6 < largest < -0.4
+    assert logged_range(np.full(10, 1.0)) == (0.75, 1.25)
+    assert logged_range(np.full(10, 50.0)) == (2.5, 3.0)
 
 
 def test_the_checkpoint_that_earns_most_on_validation_days_is_kept() -> None:
@@ -124,8 +158,9 @@ def test_relabelled_rows_teach_more_than_no_training() -> None:
     for n_updates in (5, 400):
         settings = ValueSettings(n_updates=n_updates, n_checkpoints=1, hidden_units=(32,))
         candidate = OrderCandidate(algorithm="double_dqn")
-        ((_, network),) = learn_values(a_policy(), basis, basis.tuned_on, candidate, settings=settings, seed=1)
-        earned.append(int(span.led(a_policy(method="double_dqn", network=network), demand).earned.sum()))
+        start = a_policy(method="double_dqn")
+        ((_, policy),) = learn_values(start, basis, basis.tuned_on, candidate, settings=settings, seed=1)
+        earned.append(int(span.led(policy, demand).earned.sum()))
     assert earned[1] > earned[0]
 
 

@@ -12,7 +12,7 @@ import pytest
 from conf.specs.orders import OrderMethod
 from rl.figures.data import IngestCounts, PersonsWord
 from rl.figures.night import NightFigures
-from rl.figures.orders import Censored, OrderFigures, ProductDays, SharedLimitFigures, WayToOrder
+from rl.figures.orders import Censored, OrderFigures, PlanFigures, ProductDays, SharedLimitFigures, WayToOrder
 from rl.figures.values import Spread
 from rl.page import buyer_page
 from rl.page.buyer_page import _environment, product_chart
@@ -21,6 +21,7 @@ from rl.page.order_sentences import (
     declared_sentences,
     learning_sentence,
     list_sentence,
+    plan_sentence,
     shared_sentence,
     winner_sentence,
 )
@@ -83,6 +84,7 @@ def test_the_winner_is_named_with_what_it_brings() -> None:
     ("given", "expected", "unsaid"),
     [
         ({}, "Learning doesn't earn its place here", "better than"),
+        ({"method": "plan"}, "The plan plan-1, which is reckoned from fitted demand, is used", "better than"),
         ({"learner": None, "learner_lead": None}, "No learner was tried", "better"),
         (
             {"method": "hindsight", "against_formula": spread(2.0, 1.0)},
@@ -102,6 +104,20 @@ def test_better_is_said_only_where_the_bound_is_above_nothing(
     """And plainly where learning doesn't pay."""
     told = learning_sentence(FIGURES, orders(**given))
     assert expected in told and unsaid not in told
+
+
+def test_the_plan_says_how_many_products_it_plans() -> None:
+    """And what it leaves to a formula; a night without one says nothing."""
+    assert plan_sentence(FIGURES, orders()) == ""
+    some = PlanFigures(name="plan-1", n_planned=14, n_products=20, others=("a", "b", "c", "d", "e"), lead=spread(1, 2))
+    told = plan_sentence(FIGURES, orders(plan=some))
+    assert told.startswith("Plan for 14 of 20 products (plan-1). The other 6 have no table,")
+    assert "(a, b, c, d, e, …): ordered up to" in told
+    assert "+1.00 EUR per product and week" in told and "against the best formula (reorder_point-1)" in told
+    one = some.model_copy(update={"n_planned": 19, "others": ("a",), "lead": None})
+    assert "The other one has no table" in plan_sentence(FIGURES, orders(plan=one))
+    every = some.model_copy(update={"n_planned": 20, "others": ()})
+    assert "no table" not in plan_sentence(FIGURES, orders(plan=every))
 
 
 def test_what_is_declared_is_said_with_its_doubt() -> None:

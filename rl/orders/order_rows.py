@@ -1,0 +1,161 @@
+"""Days of many products as rows that offline RL learns from: as they were ordered, or with levels drawn anew.
+
+A level is so many standard deviations beside the quantile that a product's margin asks for. As it was logged, a row
+holds the order of a day, what the day earned, and the stock of the next morning. Where demand is declared not to depend
+on orders, the same day tells what every other level would have led to (relabelling): the next morning's stock, and, on
+the day on which the order arrives, the first that it can change, what is sold and left.
+
+Source: as of `rl.inventory.order_decisions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rl.data.logged_episodes import FeatureArray, FloatArray, IntArray
+from rl.errors import TrainingError
+from rl.inventory.order_policy import OrderPolicy, ProductOrders, network_inputs
+from rl.inventory.policies.forecast_levels import ForecastBaseStock
+from rl.orders.order_basis import OrderBasis
+from rl.orders.order_replay import MILLIONTHS, OrderSpan
+
+_LEAST_SCALE = 0.05
+_LEAST_SPREAD = 1e-6
+_ROWS_STREAM = 74
+
+DrawLevels = Callable[[np.random.Generator, int], FloatArray]
+"""Draws so many levels, in standard deviations beside the quantile."""
+
+
+@dataclass(frozen=True)
+class LevelRows:
+    """Decisions of products, each followed by what the next morning saw.
+
+    Attributes:
+        features: seen when the order was placed, as of `network_inputs`, `(n, n_features)`.
+        following: seen on the next morning, of the same shape.
+        offset: level that was ordered up to, in standard deviations beside the product's quantile, `(n,)`.
+        reward: in what a usual day of the product sells for, so that all products teach alike, less their mean, which
+            no order moves, `(n,)`.
+    """
+
+    features: FeatureArray
+    following: FeatureArray
+    offset: FloatArray
+    reward: FloatArray
+
+
+def level_rows(
+    policy: OrderPolicy,
+    basis: OrderBasis,
+    span: OrderSpan,
+    kind: Literal["relabelled", "as_logged"],
+    *,
+    draw: DrawLevels,
+    n_copies: int,
+    seed: int,
+) -> LevelRows:
+    """Return the span's days as rows.
+
+    Args:
+        policy: whose costs and quantiles the learner learns for.
+        basis: draws the demand of days that ran out.
+        span: days to learn from.
+        kind: orders as they were, or every day with levels drawn anew.
+        draw: levels of relabelled rows.
+        n_copies: of each day, where rows are relabelled.
+        seed: of levels and demand.
+
+    Raises:
+        TrainingError: no day whose order's arrival is known.
+    """
+    days = _Days(policy, basis, span, seed)
+    if kind == "as_logged":
+        found = [days.as_logged()]
+    else:
+        generator = np.random.default_rng([_ROWS_STREAM, seed])
+        found = [days.relabelled(draw(generator, days.n)) for _ in range(n_copies)]
+    features, following, offset, reward = (np.concatenate(column) for column in zip(*found, strict=True))
+    return LevelRows(features, following, offset, reward - reward.mean())
+
+
+_Rows = tuple[FeatureArray, FeatureArray, FloatArray, FloatArray]
+
+
+class _Days:
+    """Days of a span whose orders arrive within it, every day in between known; one row each."""
+
+    def __init__(self, policy: OrderPolicy, basis: OrderBasis, span: OrderSpan, seed: int) -> None:
+        self._lead = policy.costs.lead_time
+        known = np.cumsum(np.pad(span.is_known, ((0, 0), (1, 0))), axis=1)
+        length = self._lead + 1
+        self._product, self._day = np.nonzero(known[:, length:] - known[:, :-length] == length)
+        if not len(self._product):
+            raise TrainingError(f"{policy.name}: no product has {length} known training days in a row; build more")
+        self._span = span
+        self._rule = ForecastBaseStock(0.0, self._lead, policy.variance)
+        self._demand = basis.demand(span, seed)
+        history = span.history
+        self._orders = self._bound(policy)
+        whole = np.maximum(span.forecasts[:, :, 0].mean(axis=1), _LEAST_SCALE)
+        self._usual = (whole * policy.costs.margins(history.products))[self._product]
+        self._pipeline: IntArray = history.pipeline[:, span.days][self._product, self._day]
+
+    @property
+    def n(self) -> int:
+        return len(self._product)
+
+    def _bound(self, policy: OrderPolicy) -> ProductOrders:
+        history = self._span.history
+        names = tuple(history.products[row] for row in self._product.tolist())
+        return policy.of(names, history.pack_size[self._product])
+
+    def as_logged(self) -> _Rows:
+        """Return the orders as they were, each as the level that it ordered up to, with what its own day earned."""
+        span, money = self._span, self._span.money
+        ordered = span.history.units["ordered"][:, span.days][self._product, self._day]
+        sold = span.sold[self._product, self._day]
+        left = np.maximum(self._pipeline[:, 0] - sold, 0)
+        earned = span.margin[self._product, self._day] * sold - money.holding * left
+        at_quantile = self._level(np.zeros(self.n))
+        spread = np.maximum(self._level(np.ones(self.n)) - at_quantile, _LEAST_SPREAD)
+        offset = (self._pipeline.sum(axis=1) + ordered - at_quantile) / spread
+        following: IntArray = span.history.pipeline[:, span.days][self._product, self._day + 1]
+        return self._rows(offset, ordered, earned, following)
+
+    def relabelled(self, offset: FloatArray) -> _Rows:
+        """Return the days with those levels instead, and what they lead to on the day of arrival."""
+        span, money, lead = self._span, self._span.money, self._lead
+        position = self._pipeline.sum(axis=1)
+        wished = np.maximum(np.floor(self._level(offset) - position + 0.5), 0).astype(np.int64)
+        order = self._orders.limits.nearest(wished, position)
+        demand = np.stack([self._demand[self._product, self._day + ahead] for ahead in range(lead + 1)], axis=1)
+        stock = self._pipeline[:, 0]
+        for ahead in range(lead):
+            stock = np.maximum(stock - demand[:, ahead], 0)
+            stock = stock + (self._pipeline[:, ahead + 1] if ahead + 1 < lead else order)
+        sold = np.minimum(stock, demand[:, lead])
+        margin = span.margin[self._product, self._day + lead]
+        following = np.column_stack([self._pipeline[:, 1:], order])
+        following[:, 0] += np.maximum(self._pipeline[:, 0] - demand[:, 0], 0)
+        return self._rows(offset, order, margin * sold - money.holding * (stock - sold), following)
+
+    def _rows(self, offset: FloatArray, order: IntArray, earned: IntArray, following: IntArray) -> _Rows:
+        money = self._span.money
+        reward = (earned - money.order_line * (order > 0) - money.order_unit * order) / MILLIONTHS / self._usual
+        return self._seen(self._pipeline, 0), self._seen(following, 1), offset, reward
+
+    def _level(self, offset: FloatArray) -> FloatArray:
+        """Return the level of each row, units, `(n,)`."""
+        forecasts = self._span.forecasts[self._product, self._day]
+        return self._rule.levels(forecasts, self._orders.quantiles() + offset)
+
+    def _seen(self, pipeline: IntArray, ahead: int) -> FeatureArray:
+        forecasts = self._span.forecasts[self._product, self._day + ahead]
+        scale = np.maximum(forecasts.mean(axis=1, keepdims=True), _LEAST_SCALE)
+        quantile = self._orders.quantiles()[:, None]
+        return network_inputs(pipeline / scale, forecasts / scale, scale, quantile).astype(np.float32)
