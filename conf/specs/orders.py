@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.specs.later_keys import GrownModel
+from conf.specs.problem import WEEKDAYS, Weekday
 from conf.specs.reward import RewardTerm, millionths
 from conf.specs.strict_yaml import StrictModel
 
@@ -142,7 +144,24 @@ class Orders(GrownModel):
         examples=[{"of": "cost", "at_most": 25000}],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit"})
+    weekdays: tuple[Weekday, ...] = Field(
+        default=(),
+        description="Lists the business days on which orders are placed, each to last until the next one's arrival; "
+        "left out, they are placed every day. Products are counted, sold and held day by day all the same, so that "
+        "`ordering.every` stays `day`.",
+        examples=[["monday"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit", "weekdays"})
+
+    @field_validator("weekdays")
+    @classmethod
+    def _some_days(cls, weekdays: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
+        if repeated := sorted({day for day in weekdays if weekdays.count(day) > 1}):
+            raise ValueError(f"weekdays stand twice: {', '.join(repeated)}")
+        if len(weekdays) == len(WEEKDAYS):
+            raise ValueError("weekdays are all that there are; leave them out to order every day")
+        return weekdays
 
     @model_validator(mode="after")
     def _has_a_formula(self) -> Self:
@@ -168,7 +187,12 @@ def orders_problem(scenario: Scenario) -> str | None:
             return f"{', '.join(missing or ['candidates'])}: missing; every scenario without orders has them"
         return "evaluation.estimator: replay is for scenarios with orders" if is_replayed else None
     ordering = scenario.ordering
-    if ordering is None or ordering.every != "day" or ordering.receipts != "delivered":
+    if ordering is not None and ordering.every == "week":
+        return (
+            "orders are replayed day by day, and ordering.every: week has a row a week; write ordering.every: day, and "
+            f"orders.weekdays: [{ordering.weekday}] to order once a week"
+        )
+    if ordering is None or ordering.receipts != "delivered":
         return "orders are for clock: sku_day with ordering.every: day and ordering.receipts: delivered"
     fields = type(scenario).model_fields
     if given := [name for name in _OF_DECISIONS if getattr(scenario, name) != fields[name].default]:
@@ -177,7 +201,8 @@ def orders_problem(scenario: Scenario) -> str | None:
         return "orders are judged by replay alone; write evaluation.estimator: replay"
     if scenario.discount.gamma != 1:
         return "orders earn alike on every day of a replay; write discount.gamma: 1"
-    return _untold_guardrails(scenario) or _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
+    problem = _untold_guardrails(scenario) or _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
+    return problem or _unseen_promotions(scenario.orders, scenario, ordering.lead_days)
 
 
 def refuse_orders(scenario: Scenario, command: str) -> None:
@@ -249,6 +274,31 @@ def _unseen(scenario: Scenario, lead_days: int) -> str | None:
     stock = ["units_on_hand", *(f"units_due_in_{day}d" for day in range(lead_days))]
     lacking += [f"observation.features: {name}" for name in stock if name not in observed]
     return f"orders are replayed from what is lacking here: {'; '.join(lacking)}; add them" if lacking else None
+
+
+def _unseen_promotions(orders: Orders, scenario: Scenario, lead_days: int) -> str | None:
+    """Return which days' promotions orders that last for several days can't look ahead to, else None."""
+    observed = {one.name for one in scenario.observation.features}
+    needed = [f"is_reduced_in_{day}d" for day in range(lead_days + longest_gap(orders.weekdays))]
+    lacking = [name for name in needed if name not in observed]
+    if not orders.weekdays or len(lacking) in (0, len(needed)):
+        return None
+    return (
+        f"orders on {', '.join(orders.weekdays)} have to last for {len(needed)} days, and promotions are seen on some "
+        f"of them alone; add observation.features: {', '.join(lacking)}, or leave out all is_reduced_in_ features"
+    )
+
+
+def longest_gap(weekdays: Sequence[Weekday]) -> int:
+    """Return the most days from one of the weekdays to the next, 1 where none is named and all are meant.
+
+    >>> longest_gap(["monday"]), longest_gap(["thursday", "monday"]), longest_gap([])
+    (7, 4, 1)
+    """
+    places = sorted(WEEKDAYS.index(day) for day in weekdays)
+    if not places:
+        return 1
+    return max(following - day for day, following in zip(places, [*places[1:], places[0] + 7], strict=True))
 
 
 def margin_metric(scenario: Scenario) -> str | None:

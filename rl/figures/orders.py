@@ -132,6 +132,10 @@ class OrderFigures(StrictModel):
         units_ordered: of the whole list.
         n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
         shared: the limit that all products share; None where there is none.
+        order_days: on which orders are placed, such as `every Monday`.
+        days_covered: that an order lasts for, its own included, until the next one arrives; of several, the most.
+        placed_elsewhere: share of today's rule's orders on the test days that were placed on other days than these.
+        no_list: why there is no list for tomorrow, where none is due; empty otherwise.
     """
 
     lead_days: int
@@ -152,6 +156,10 @@ class OrderFigures(StrictModel):
     units_ordered: int
     n_unlisted: int
     shared: SharedLimitFigures | None = None
+    order_days: str = "every day"
+    days_covered: int | None = None
+    placed_elsewhere: float = 0.0
+    no_list: str = ""
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

@@ -26,7 +26,7 @@ from rl.orders.order_history import OrderHistory
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
 from rl.orders.order_night import OrderNight, OrderTruth
 from rl.orders.order_replay import MILLIONTHS
-from rl.orders.tomorrow import TomorrowOrders
+from rl.orders.tomorrow import TomorrowOrders, no_orders_problem
 
 N_SHOWN_PRODUCTS = 4
 """Products drawn for being the largest, and as many for being changed most."""
@@ -60,7 +60,19 @@ def order_figures(night: OrderNight) -> OrderFigures:
         units_ordered=0 if tomorrow is None else int(tomorrow.order.sum()),
         n_unlisted=n_unlisted(night.dataset.history),
         shared=_shared(night),
+        order_days=str(night.dataset.history.order_days),
+        days_covered=night.dataset.history.n_ahead,
+        placed_elsewhere=_placed_elsewhere(led),
+        no_list=""
+        if tomorrow is not None
+        else no_orders_problem(night.dataset.history.order_days, night.dataset.history.next_day),
     )
+
+
+def _placed_elsewhere(led: LedOrders) -> float:
+    """Return the share of today's rule's orders that were placed on days on which the scenario places none."""
+    placed = (led.draws[TODAY][0].flows["ordered"] > 0).sum(axis=0)
+    return float(placed[led.span.gaps == 0].sum() / max(int(placed.sum()), 1))
 
 
 def _shared(night: OrderNight) -> SharedLimitFigures | None:

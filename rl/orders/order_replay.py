@@ -1,7 +1,8 @@
 """Policies led through a span of products' days, each stretch of days from the stock that was there when it began.
 
 A product that comes, leaves, or has days that aren't known has several stretches, or short ones; a stretch ends where
-the next day isn't known. Orders arrive on the promised day. What is earned is exact, in millionths.
+the next day isn't known. Orders are placed on the scenario's days and arrive on the promised one; stock moves on all.
+What is earned is exact, in millionths.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ class OrderSpan:
 
         Args:
             history: of all days.
-            forecasts: of each day and those until an order arrives, `(n_products, n_days, lead_days + 1)`, of all days.
+            forecasts: of each day and those until the next order arrives, `(n_products, n_days, n_ahead)`, of all days.
             money: what is earned and paid.
             days: columns of the span.
 
@@ -152,13 +153,26 @@ class OrderSpan:
         self._opening = history.pipeline[self.stretches.product, start + self.stretches.first]
         logged = self.stretches.taken(history.units["ordered"][:, days])
         self._features = np.concatenate(
-            [self.stretches.taken(self.forecasts), logged[:, :, None].astype(np.float64)], axis=2
+            [self.stretches.taken(self._known_ahead), logged[:, :, None].astype(np.float64)], axis=2
         )
         self.margin = np.take_along_axis(money.margin, history.promoted[:, days, 0].astype(np.int64), axis=1)
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.is_known.shape[0], self.is_known.shape[1]
+
+    @property
+    def _known_ahead(self) -> FloatArray:
+        """Forecasts, and behind them the days until the next order where not every day is one for orders."""
+        if self.history.order_days.is_daily:
+            return self.forecasts
+        gaps = np.broadcast_to(self.gaps[None, :, None], (*self.shape, 1))
+        return np.concatenate([self.forecasts, gaps.astype(np.float64)], axis=2)
+
+    @property
+    def gaps(self) -> IntArray:
+        """Days from each day's order to the next one, 0 on days without orders, `(n_days,)`."""
+        return np.asarray(self.history.gaps[self.days])
 
     @property
     def sold(self) -> IntArray:
@@ -183,8 +197,10 @@ class OrderSpan:
         """Return what the policy would have done; demand is `(n_products, n_days)`.
 
         Raises:
-            EvaluationError: orders that take the stock beyond the shared limit.
+            EvaluationError: orders on other days than the scenario's, or that take the stock beyond the shared limit.
         """
+        if policy.order_days != self.history.order_days:
+            raise EvaluationError(f"{policy.name} orders {policy.order_days}, the scenario {self.history.order_days}")
         rows, history = self.stretches.product, self.history
         names = tuple(history.products[row] for row in rows.tolist())
         if history.room is None:
@@ -230,7 +246,7 @@ class OrderSpan:
         """Return the same with each stretch on its own days, so that all products of a day share its room."""
         stretches = self.stretches
         active = stretches.active(self.shape[1])
-        features = np.concatenate([self.forecasts[stretches.product], active[:, :, None]], axis=2)
+        features = np.concatenate([self._known_ahead[stretches.product], active[:, :, None]], axis=2)
         units = replayed(
             _ActiveOrders(policy),
             demand[stretches.product] * active,

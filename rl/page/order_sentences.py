@@ -28,6 +28,9 @@ ROLES = {
 }
 
 
+_EVERY_DAY = "every day"
+
+
 def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
     """Return what every figure rests on that no log can show."""
     days = f"{orders.lead_days} days" if orders.lead_days > 1 else "a day"
@@ -35,9 +38,27 @@ def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
         "Declared, not measured: demand doesn't depend on what is ordered. Every way to order is led through the same "
         "demand. Where an empty shelf sends shoppers to the next product, or a full one draws them in, the figures are "
         "wrong.",
-        f"Orders are taken to arrive {days} after they are placed, as promised, by every way alike.",
+        f"Orders are {_placed(orders)}taken to arrive {days} after they are placed, as promised, by every way alike."
+        f"{_lasting(orders)}",
         _censored(orders),
         *_shared(orders),
+    )
+
+
+def _placed(orders: OrderFigures) -> str:
+    return "" if orders.order_days == _EVERY_DAY else f"placed {orders.order_days}, and "
+
+
+def _lasting(orders: OrderFigures) -> str:
+    """Return what orders have to last for, where they aren't placed every day."""
+    if orders.order_days == _EVERY_DAY:
+        return ""
+    lasting = f" Each has to last for up to {counted(orders.days_covered or 0, 'day')}, until the next one arrives."
+    if not orders.placed_elsewhere:
+        return lasting
+    return (
+        f"{lasting} Today's rule is led as it was logged: {share(orders.placed_elsewhere)} of its orders were placed "
+        "on other days, a freedom that the others don't have."
     )
 
 
@@ -135,6 +156,8 @@ def learning_sentence(figures: NightFigures, orders: OrderFigures) -> str:
 
 def list_sentence(orders: OrderFigures) -> str:
     """Return what tomorrow's list holds, and what it leaves out."""
+    if orders.no_list:
+        return f"There are {orders.no_list}. The night before makes their list."
     if orders.day is None:
         return "No list for tomorrow: no product was counted on the last day."
     left_out = ""

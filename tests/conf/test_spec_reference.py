@@ -99,7 +99,7 @@ COMPANY: dict[str, dict[str, Any]] = {
     **{f"ordering.{name}": ORDERED for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts")},
     "action.quantities": ORDERED,
     "orders": REPLAYED,
-    **{f"orders.{name}": REPLAYED for name in ("candidates", "least_order", "most_units", "shared_limit")},
+    **{f"orders.{name}": REPLAYED for name in ("candidates", "least_order", "most_units", "shared_limit", "weekdays")},
     "orders.shared_limit.of": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},
     "orders.shared_limit.at_most": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},
     **{f"orders.candidates[].{name}": REPLAYED for name in ("algorithm", "seeds")},

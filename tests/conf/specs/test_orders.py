@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from conf.errors import SpecError
 from conf.specs.orders import Orders, order_prices, refuse_orders
 from conf.specs.pipeline_fit import misfits
-from conf.specs.scenario import Scenario, load_pipeline
+from conf.specs.problem import WEEKDAYS
+from conf.specs.scenario import Pipeline, Scenario, load_pipeline
+from conf.specs.spec_hash import data_spec_hash, full_spec_hash
 
 SCENARIO = load_pipeline("inventory", "simulated_inventory").scenario
 CONTENT = SCENARIO.model_dump(mode="json")
@@ -66,7 +68,14 @@ def test_candidates_that_say_nothing_are_refused(candidates: list[dict[str, Any]
             {"gate": CONTENT["gate"] | {"guardrails": [{"metric": "revenue", "max_relative_decrease": 0.1}]}},
             "guardrails on revenue: a replay tells",
         ),
-        ({"ordering": CONTENT["ordering"] | {"every": "week"}}, "ordering.every: day"),
+        (
+            {"ordering": CONTENT["ordering"] | {"every": "week"}},
+            r"ordering.every: day, and orders.weekdays: \[monday\]",
+        ),
+        (
+            {"orders": CONTENT["orders"] | {"weekdays": ["monday"]}},
+            "last for 10 days.* add observation.features: is_reduced_in_4d, .*is_reduced_in_9d",
+        ),
         ({"reward": CONTENT["reward"] | {"terms": TERMS[:1]}}, "without what holding costs"),
         ({"reward": CONTENT["reward"] | {"terms": TERMS[1:]}}, "nothing is earned"),
         (
@@ -116,6 +125,37 @@ def test_a_shared_limit_is_whole_and_leaves_the_hash_of_specs_without_one() -> N
     assert [one.in_whole for one in limited if one is not None] == [12, 12, 12_750_000]
     with pytest.raises(ValidationError, match="room for nothing"):
         Orders.model_validate(CONTENT["orders"] | {"shared_limit": {"of": "units", "at_most": 0.5}})
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "expected"),
+    [
+        (["monday", "friday", "monday"], "stand twice: monday"),
+        (list(WEEKDAYS), "leave them out to order every day"),
+        (["mondays"], "monday"),
+    ],
+)
+def test_weekdays_that_say_nothing_are_refused(weekdays: list[str], expected: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(ValidationError, match=expected):
+        Orders.model_validate(CONTENT["orders"] | {"weekdays": weekdays})
+
+
+def test_days_of_orders_shape_no_data_and_no_hash_where_they_are_left_out() -> None:
+    """Rows are by the day whenever orders are placed, and what isn't written isn't hashed."""
+    assert "weekdays" not in CONTENT["orders"]
+    features = [one for one in CONTENT["observation"]["features"] if not one["name"].startswith("is_reduced_in_")]
+    observation = CONTENT["observation"] | {"features": features}
+    source = load_pipeline("inventory", "simulated_inventory").source
+    plain, weekly = (
+        changed(orders=CONTENT["orders"] | weekdays, observation=observation)
+        for weekdays in ({}, {"weekdays": ["monday", "thursday"]})
+    )
+    hashes = [
+        [of(Pipeline(scenario=one, source=source)) for of in (data_spec_hash, full_spec_hash)]
+        for one in (plain, weekly)
+    ]
+    assert hashes[0][0] == hashes[1][0] and hashes[0][1] != hashes[1][1]
 
 
 def test_a_shared_limit_needs_what_pieces_take_of_it() -> None:
