@@ -38,6 +38,9 @@ _OF_DECISIONS = ("candidates", "policy", "exploration")
 GUARDED_FLOWS = ("opening", "ordered", "sold", "closing", "ran_out")
 """Metrics of stock that a replay tells, and guardrails may limit."""
 
+WASTED = "wasted"
+"""What a replay counts where products don't keep: units past the days on which they can be sold."""
+
 NEEDED_FLOWS = ("opening", "ordered", "received", "sold", "closing")
 """Metrics of stock that a replay is made of."""
 
@@ -114,6 +117,57 @@ class SharedLimit(StrictModel):
         return millionths(self.at_most) if self.of == "cost" else int(self.at_most)
 
 
+class ShelfCategory(StrictModel):
+    """How long the products of a category can be sold."""
+
+    category: str = Field(
+        min_length=1, description="Names the category, as the source's `items` have it.", examples=["bread"]
+    )
+    days: int = Field(
+        ge=1,
+        le=365,
+        description="Sets on how many days a piece can be sold, that of its arrival included.",
+        examples=[2],
+    )
+
+
+class Shelf(StrictModel):
+    """How long products can be sold: what is past its days is waste."""
+
+    days: int | None = Field(
+        default=None,
+        ge=1,
+        le=365,
+        description="Sets on how many days a piece can be sold, that of its arrival included, in categories that "
+        "aren't listed; left out, these keep for good.",
+        examples=[5],
+    )
+    categories: tuple[ShelfCategory, ...] = Field(
+        default=(),
+        description="Lists categories whose products can be sold for other days.",
+        examples=[[{"category": "bread", "days": 2}]],
+    )
+    charged: bool = Field(
+        default=True,
+        description="Takes the `cost` of wasted pieces, as the source's `items` tell it, off what every way to order "
+        "earns; `false` counts them alone.",
+        examples=[False],
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        names = [one.category for one in self.categories]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"categories stand twice: {', '.join(repeated)}")
+        if self.days is None and not names:
+            raise ValueError("nothing is said of any product; write days, or categories with days")
+        return self
+
+    def days_of(self, category: str) -> int:
+        """Return on how many days a piece of a category can be sold, 0 where it keeps for good."""
+        return {one.category: one.days for one in self.categories}.get(category, self.days or 0)
+
+
 class Orders(GrownModel):
     """Ways to order that are fitted every night, and what every order has to keep."""
 
@@ -152,7 +206,14 @@ class Orders(GrownModel):
         examples=[["monday"]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit", "weekdays"})
+    shelf: Shelf | None = Field(
+        default=None,
+        description="Declares how long pieces can be sold: replays sell the oldest first and count what is past its "
+        "days as waste, which guardrails may limit as `wasted`; left out, all keeps for good.",
+        examples=[{"days": 5}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit", "weekdays", "shelf"})
 
     @field_validator("weekdays")
     @classmethod
@@ -162,6 +223,13 @@ class Orders(GrownModel):
         if len(weekdays) == len(WEEKDAYS):
             raise ValueError("weekdays are all that there are; leave them out to order every day")
         return weekdays
+
+    @model_validator(mode="after")
+    def _learners_know_waste(self) -> Self:
+        of_values = [one.algorithm for one in self.candidates if one.algorithm in VALUE_LEARNERS]
+        if self.shelf is not None and of_values:
+            raise ValueError(f"{', '.join(of_values)}: rows of decisions know no waste (shelf); leave them out")
+        return self
 
     @model_validator(mode="after")
     def _has_a_formula(self) -> Self:
@@ -218,14 +286,28 @@ def refuse_orders(scenario: Scenario, command: str) -> None:
         )
 
 
+def guarded_flows(scenario: Scenario) -> dict[str, str]:
+    """Return which flow of a replay each metric is that a guardrail may limit, by name."""
+    found = {name: flow for name, flow in scenario.stock_metrics.items() if flow in GUARDED_FLOWS}
+    return found | dict.fromkeys(replayed_metrics(scenario), WASTED)
+
+
+def replayed_metrics(scenario: Scenario) -> tuple[str, ...]:
+    """Return names of what replays alone count, which no log holds: waste, where products don't keep."""
+    return () if scenario.orders is None or scenario.orders.shelf is None else (WASTED,)
+
+
 def _untold_guardrails(scenario: Scenario) -> str | None:
-    """Return which guardrails a replay can't hold, else None."""
-    metrics = dict.fromkeys(rail.metric for rail in scenario.gate.guardrails)
-    untold = [name for name in metrics if scenario.stock_metrics.get(name) not in GUARDED_FLOWS]
+    """Return which guardrails a replay can't hold, or what stands in their way, else None."""
+    if taken := [name for name in replayed_metrics(scenario) if name in scenario.metrics]:
+        return f"metrics.{taken[0]}: what replays count as waste (orders.shelf) has that name; give it another"
+    told = guarded_flows(scenario)
+    untold = [name for name in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails) if name not in told]
     if not untold:
         return None
     known = ", ".join(GUARDED_FLOWS)
-    return f"gate.guardrails on {', '.join(untold)}: a replay tells metrics of stock ({known}) alone; leave them out"
+    declare = f", or declare orders.shelf, which {WASTED} is counted by" if WASTED in untold else ""
+    return f"gate.guardrails on {', '.join(untold)}: a replay tells metrics of stock ({known}) alone; leave them out{declare}"
 
 
 def _unpriced(scenario: Scenario) -> str | None:

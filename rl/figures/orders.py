@@ -33,7 +33,8 @@ class WayToOrder(StrictModel):
     which demand exceeded the stock. turnover: units sold for each unit held, per day; None where nothing was held.
     missed: margin that lost demand would have brought. truth: the same on the true demand of a simulated shop.
     fullest: largest share of the shared limit that was taken after a day's orders; days_beyond: share of days with
-    orders that didn't fit into it. Both None without a shared limit.
+    orders that didn't fit into it. Both None without a shared limit. wasted: units past the days on which they can be
+    sold, per product and week; waste: what they cost. Both None where all products keep, waste also without costs.
     """
 
     name: str
@@ -50,6 +51,8 @@ class WayToOrder(StrictModel):
     truth: float | None = None
     fullest: float | None = None
     days_beyond: float | None = None
+    wasted: float | None = None
+    waste: float | None = None
 
 
 class CategoryCost(StrictModel):
@@ -132,6 +135,7 @@ class OrderFigures(StrictModel):
         units_ordered: of the whole list.
         n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
         shared: the limit that all products share; None where there is none.
+        is_waste_charged: whether waste is taken off what is earned; None where all products keep.
         order_days: on which orders are placed, such as `every Monday`.
         days_covered: that an order lasts for, its own included, until the next one arrives; of several, the most.
         placed_elsewhere: share of today's rule's orders on the test days that were placed on other days than these.
@@ -156,6 +160,7 @@ class OrderFigures(StrictModel):
     units_ordered: int
     n_unlisted: int
     shared: SharedLimitFigures | None = None
+    is_waste_charged: bool | None = None
     order_days: str = "every day"
     days_covered: int | None = None
     placed_elsewhere: float = 0.0

@@ -25,6 +25,7 @@ from rl.errors import DatasetError
 from rl.inventory.demand_forecast import DemandDays
 from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.shared_orders import Room
+from rl.inventory.shelf_life import ShelfLife
 
 NO_CATEGORY = "(none)"
 _DAYS_PER_WEEK = 7
@@ -50,6 +51,7 @@ class OrderHistory:
         pack_size: units that are ordered together, `(n_products,)`.
         category: natural key of each product's.
         room: that all products share; None where the scenario has no shared limit.
+        shelf: how long products can be sold; None where the scenario declares nothing of it.
         order_days: on which the scenario orders; what the log ordered on others is known all the same.
     """
 
@@ -66,6 +68,7 @@ class OrderHistory:
     pack_size: IntArray
     category: tuple[str, ...]
     room: Room | None = None
+    shelf: ShelfLife | None = None
     order_days: OrderDays = EVERY_DAY
 
     @property
@@ -143,8 +146,8 @@ def read_history(
         items: pinned versions of the items table; None takes the current ones.
 
     Raises:
-        DatasetError: a product with two decisions on one day, or one of which nothing says how much of a shared limit
-            it takes.
+        DatasetError: a product with two decisions on one day, one of which nothing says how much of a shared limit it
+            takes, or one that doesn't keep and of which nothing says what its waste costs, where that is charged.
     """
     scenario, ordering = pipeline.scenario, pipeline.scenario.ordering
     if ordering is None or scenario.orders is None:
@@ -162,6 +165,7 @@ def read_history(
     next_pipeline, next_promoted = np.zeros((n, lead), dtype=np.int64), np.zeros((n, n_ahead), dtype=np.bool_)
     next_pipeline[rows.product[is_last]] = pipeline_next[is_last]
     next_promoted[rows.product[is_last]] = promoted_next[is_last]
+    category = tuple(categories.get(one, NO_CATEGORY) for one in rows.products)
     flows = {flow: name for name, flow in scenario.stock_metrics.items()}
     units = {flow: rows.metrics[flows[flow]] for flow in NEEDED_FLOWS}
     book = units["opening"] + units["received"] - units["sold"]
@@ -177,8 +181,9 @@ def read_history(
         next_pipeline=next_pipeline,
         next_promoted=next_promoted,
         pack_size=np.array([max(packs.get(one, 1), 1) for one in rows.products], dtype=np.int64),
-        category=tuple(categories.get(one, NO_CATEGORY) for one in rows.products),
+        category=category,
         room=_room(scenario.orders, rows.products, lake, horizon, items),
+        shelf=_shelf(scenario.orders, rows.products, category, lake, horizon, items),
         order_days=order_days,
     )
 
@@ -197,6 +202,34 @@ def _room(orders: Orders, products: tuple[str, ...], lake: Lake, horizon: date, 
             "or write of: units"
         )
     return Room(np.array([told[one] for one in products], dtype=np.int64), limit.in_whole)
+
+
+def _shelf(
+    orders: Orders,
+    products: tuple[str, ...],
+    category: tuple[str, ...],
+    lake: Lake,
+    horizon: date,
+    items: Versions | None,
+) -> ShelfLife | None:
+    if orders.shelf is None:
+        return None
+    days = np.array([orders.shelf.days_of(one) for one in category], dtype=np.int64)
+    told = read_item_rooms(lake, horizon, "cost", versions=items)
+    lacking = [one for one, kept in zip(products, days.tolist(), strict=True) if kept and told.get(one, 0) <= 0]
+    if lacking and orders.shelf.charged:
+        raise DatasetError(
+            f"orders.shelf charges waste at its cost, and items tell none above 0 of {len(lacking)} of {len(products)} "
+            f"products: {', '.join(lacking[:_N_NAMED])}{', …' if len(lacking) > _N_NAMED else ''}; deliver it of all, "
+            "or write charged: false"
+        )
+    if unknown := sorted({one.category for one in orders.shelf.categories} - set(category)):
+        raise DatasetError(
+            f"orders.shelf.categories: no product of the log is of {', '.join(unknown)}; the log has "
+            f"{', '.join(sorted(set(category))[:_N_NAMED])}"
+        )
+    cost = None if lacking else np.array([told.get(one, 0) for one in products], dtype=np.int64)
+    return ShelfLife(days, cost, orders.shelf.charged)
 
 
 def stock_of(observation: Columns, lead_days: int, n_ahead: int) -> tuple[IntArray, BoolArray]:

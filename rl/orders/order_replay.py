@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conf.specs.orders import WASTED
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.inventory.order_policy import OrderCosts, OrderPolicy, ProductOrders
@@ -112,12 +113,14 @@ class Replayed:
     """What a policy would have done, each array `(n_products, n_days)` of the span, 0 where a day isn't known.
 
     Attributes:
-        earned: margin less holding and ordering, millionths.
-        flows: units by name of `conf.specs.orders.GUARDED_FLOWS`; `ran_out` is 1 on days that left nothing.
+        earned: margin less holding and ordering, and less waste where that is charged, millionths.
+        flows: units by name of `conf.specs.orders.GUARDED_FLOWS`; `ran_out` is 1 on days that left nothing. Where
+            products don't keep, `wasted`, too: what couldn't be sold on the next day.
         lost: units of demand beyond the stock.
         holding: of `earned`, what holding cost, millionths.
         missed: margin that lost demand would have brought, millionths; no part of `earned`.
         position: units on hand and on the way after the day's order.
+        waste: what wasted units cost, charged or not, millionths; None where products keep, or nobody told the cost.
     """
 
     earned: IntArray
@@ -126,6 +129,7 @@ class Replayed:
     holding: IntArray
     missed: IntArray
     position: IntArray
+    waste: IntArray | None = None
 
 
 class OrderSpan:
@@ -239,8 +243,20 @@ class OrderSpan:
 
     def _replayed(self, policy: OrderingPolicy, demand: IntArray) -> Replayed:
         taken = self.stretches.taken
-        units = replayed(policy, taken(demand), self._rules, features=self._features, opening=self._opening)
+        units = replayed(
+            policy,
+            taken(demand),
+            self._rules,
+            features=self._features,
+            opening=self._opening,
+            shelf_days=self._shelf_days,
+        )
         return self._reckoned(units, self.stretches.placed)
+
+    @property
+    def _shelf_days(self) -> IntArray | None:
+        shelf = self.history.shelf
+        return None if shelf is None else shelf.days[self.stretches.product]
 
     def _replayed_together(self, policy: ProductOrders, demand: IntArray) -> Replayed:
         """Return the same with each stretch on its own days, so that all products of a day share its room."""
@@ -254,6 +270,7 @@ class OrderSpan:
             features=features,
             opening=self._opening,
             starts=stretches.first,
+            shelf_days=self._shelf_days,
         )
         return self._reckoned(units, stretches.placed_by_day)
 
@@ -265,6 +282,11 @@ class OrderSpan:
         )
         holding = money.holding * left
         paid = money.order_line * (order > 0) + money.order_unit * order
+        wasted = np.zeros_like(left) if units.wasted is None else placed(units.wasted, self.shape)
+        shelf = self.history.shelf
+        waste = None if shelf is None or shelf.cost is None else shelf.cost[:, None] * wasted
+        if waste is not None and shelf is not None and shelf.is_charged:
+            paid = paid + waste
         return Replayed(
             earned=self.margin * sales - holding - paid,
             flows={
@@ -272,12 +294,14 @@ class OrderSpan:
                 "ordered": order,
                 "sold": sales,
                 "closing": left,
-                "ran_out": (self.is_known & (left == 0)).astype(np.int64),
+                "ran_out": (self.is_known & (left + wasted == 0)).astype(np.int64),
+                **({} if shelf is None else {WASTED: wasted}),
             },
             lost=lost,
             holding=holding,
             missed=self.margin * lost,
             position=position,
+            waste=waste,
         )
 
 

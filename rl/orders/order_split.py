@@ -62,6 +62,9 @@ class OrderDataset:
         }
         if (room := self.history.room) is not None:
             content["room"] = [room.per_unit.tolist(), room.limit]
+        if (shelf := self.history.shelf) is not None:
+            cost = None if shelf.cost is None else shelf.cost.tolist()
+            content["shelf"] = [shelf.days.tolist(), cost, shelf.is_charged]
         if not self.history.order_days.is_daily:
             content["weekdays"] = self.history.order_days.weekdays
         return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]

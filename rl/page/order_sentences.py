@@ -41,7 +41,19 @@ def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
         f"Orders are {_placed(orders)}taken to arrive {days} after they are placed, as promised, by every way alike."
         f"{_lasting(orders)}",
         _censored(orders),
+        *_wasted(orders),
         *_shared(orders),
+    )
+
+
+def _wasted(orders: OrderFigures) -> tuple[str, ...]:
+    if orders.is_waste_charged is None:
+        return ()
+    charged = "taken off what is earned" if orders.is_waste_charged else "no part of what is earned"
+    return (
+        "Products that don't keep are taken to be sold oldest first, and what is past its days (orders.shelf) leaves "
+        "the stock as waste. No log tells how old units are: what lies there as a replay begins counts as fresh. What "
+        f"waste costs is {charged}.",
     )
 
 

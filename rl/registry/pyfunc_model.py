@@ -41,6 +41,7 @@ SERVED_ORDERS_CODE = (
     "rl/inventory/replay.py",
     "rl/inventory/served_orders.py",
     "rl/inventory/shared_orders.py",
+    "rl/inventory/shelf_life.py",
     "rl/inventory/stock.py",
     "rl/inventory/policies/__init__.py",
     "rl/inventory/policies/forecast_levels.py",

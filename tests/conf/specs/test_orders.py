@@ -158,6 +158,54 @@ def test_days_of_orders_shape_no_data_and_no_hash_where_they_are_left_out() -> N
     assert hashes[0][0] == hashes[1][0] and hashes[0][1] != hashes[1][1]
 
 
+@pytest.mark.parametrize(
+    ("shelf", "expected"),
+    [
+        ({}, "nothing is said of any product; write days"),
+        ({"categories": [{"category": "c1", "days": 2}, {"category": "c1", "days": 3}]}, "stand twice: c1"),
+        ({"days": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_shelf_that_says_nothing_is_refused(shelf: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        Orders.model_validate(CONTENT["orders"] | {"shelf": shelf})
+
+
+def test_waste_can_be_limited_where_a_shelf_is_declared_alone() -> None:
+    """By a name that no metric has; learners that know no waste are refused, and what isn't written isn't hashed."""
+    assert "shelf" not in CONTENT["orders"]
+    rails = CONTENT["gate"] | {"guardrails": [{"metric": "wasted", "max_relative_increase": 0.1}]}
+    orders = CONTENT["orders"] | {"shelf": {"days": 4}}
+    changed(orders=orders, gate=rails)
+    with pytest.raises(
+        ValidationError, match="guardrails on wasted: .* or declare orders.shelf, which wasted is counted by"
+    ):
+        changed(gate=rails)
+    metrics = CONTENT["metrics"] | {"wasted": {"event": "stock", "value": "shrinkage"}}
+    with pytest.raises(ValidationError, match=r"metrics\.wasted: what replays count as waste"):
+        changed(orders=orders, metrics=metrics)
+    with pytest.raises(ValidationError, match="double_dqn: rows of decisions know no waste"):
+        changed(orders=orders | {"candidates": [{"algorithm": "double_dqn"}, {"algorithm": "base_stock"}]})
+
+
+def test_a_charged_shelf_needs_what_a_piece_costs() -> None:
+    """Of items, where the source names its columns; the simulated shop's tell cost and category."""
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+    items = pipeline.source.items
+    assert items is not None and {"cost", "category_id"} <= set(items.columns)
+
+    def problems(*left_out: str, **shelf: Any) -> list[str]:
+        columns = {name: one for name, one in items.columns.items() if name not in left_out}
+        source = pipeline.source.model_copy(update={"items": items.model_copy(update={"columns": columns})})
+        declared = changed(orders=CONTENT["orders"] | {"shelf": shelf})
+        return [one.key for one in misfits(declared, source) if one.key.startswith("orders.shelf")]
+
+    bread = [{"category": "c1", "days": 2}]
+    assert problems(days=3, categories=bread) == problems("cost", "category_id", days=3, charged=False) == []
+    assert problems("cost", days=3) == ["orders.shelf"]
+    assert problems("category_id", categories=bread) == ["orders.shelf.categories"]
+
+
 def test_a_shared_limit_needs_what_pieces_take_of_it() -> None:
     """The simulated shop's items tell a cost, and no volume."""
     pipeline = load_pipeline("inventory", "simulated_inventory")

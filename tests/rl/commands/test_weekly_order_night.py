@@ -12,7 +12,7 @@ import pytest
 from conf.paths import Lake, Run
 from conf.publication import read_pointers
 from conf.settings import Settings
-from conf.specs.orders import OrderCandidate, Orders
+from conf.specs.orders import OrderCandidate, Orders, Shelf
 from conf.specs.problem import Feature
 from conf.specs.scenario import Pipeline
 from rl.commands import decide, evaluate, prepare, promote, register, train
@@ -34,13 +34,14 @@ N_AHEAD = 10
 CANDIDATES = ("newsvendor-1", "projected_level-1")
 
 
-def on(*weekdays: str) -> Pipeline:
+def on(*weekdays: str, shelf: Shelf | None = None) -> Pipeline:
     """The scenario with two formulas and orders on the weekdays, promotions seen as far as they have to last."""
     observed = [one for one in PIPELINE.scenario.observation.features if not one.name.startswith("is_reduced")]
     features = (*observed, *(Feature(name=f"is_reduced_in_{day}d") for day in range(N_AHEAD)))
     orders = Orders(
         candidates=tuple(OrderCandidate(algorithm=name) for name in ("newsvendor", "projected_level")),  # type: ignore[arg-type]
         weekdays=weekdays,  # type: ignore[arg-type]  # by name
+        shelf=shelf,
     )
     scenario = PIPELINE.scenario.model_copy(
         update={
@@ -105,6 +106,8 @@ def test_what_was_fitted_orders_on_mondays(night: WeeklyHome) -> None:
         assert load_order_policy(night.run.candidate(name) / "policy").weekdays == (0,)
     with pytest.raises(DatasetError, match="prepare the dataset again"):
         load_orders(on("tuesday"), Lake(night.settings.lake, SOURCE), night.run)
+    with pytest.raises(DatasetError, match="prepare the dataset again"):
+        load_orders(on("monday", shelf=Shelf(days=3, charged=False)), Lake(night.settings.lake, SOURCE), night.run)
 
 
 def test_the_night_is_judged_by_the_week_and_its_page_says_so(night: WeeklyHome) -> None:

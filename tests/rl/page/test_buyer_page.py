@@ -74,6 +74,14 @@ def orders(method: str = "reorder_point", **given: Any) -> OrderFigures:
     return OrderFigures(**(values | given))
 
 
+def test_waste_is_declared_where_products_do_not_keep() -> None:
+    """With whether it costs; nothing is said of products that keep."""
+    assert not any("waste" in one for one in declared_sentences(orders()))
+    for charged, expected in ((True, "costs is taken off what is earned."), (False, "is no part of what is earned.")):
+        told = [one for one in declared_sentences(orders(is_waste_charged=charged)) if "waste" in one]
+        assert len(told) == 1 and told[0].endswith(expected)
+
+
 def test_days_of_orders_are_declared_and_a_morning_without_a_list_says_when_the_next_is() -> None:
     """Daily orders say nothing of it; what today's rule ordered on other days is said."""
     assert not any("placed every" in one or "have to last" in one for one in declared_sentences(orders()))
