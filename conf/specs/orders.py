@@ -307,7 +307,8 @@ def _untold_guardrails(scenario: Scenario) -> str | None:
         return None
     known = ", ".join(GUARDED_FLOWS)
     declare = f", or declare orders.shelf, which {WASTED} is counted by" if WASTED in untold else ""
-    return f"gate.guardrails on {', '.join(untold)}: a replay tells metrics of stock ({known}) alone; leave them out{declare}"
+    names = ", ".join(untold)
+    return f"gate.guardrails on {names}: a replay tells metrics of stock ({known}) alone; leave them out{declare}"
 
 
 def _unpriced(scenario: Scenario) -> str | None:
