@@ -406,7 +406,7 @@ ORDER_LISTS = Table(
         Column("pack_size", "bigint", "pieces that are ordered together", unit="pieces"),
         Column("on_hand", "bigint", "expected that morning, and due that day", unit="pieces"),
         Column("on_the_way", "bigint", "due later", unit="pieces"),
-        Column("forecast", "bigint", "demand until the order arrives, and on that day", unit="millionths of a piece"),
+        Column("forecast", "bigint", "demand until the next order arrives", unit="millionths of a piece"),
         Column("target_level", "bigint", "that is ordered up to", unit="millionths of a piece"),
         Column("reason", "string", "why so much, in words"),
         Column("policy_version", "string", "policy that decided"),

@@ -50,8 +50,9 @@ past morning would replace the record of what was ordered. Trigger this DAG with
 
 * `decide` says how much of each product to order on the morning after the date, by the champion, with its reason: the
   table `order_lists`, and a CSV file beside it; asset `order_list/{name}`. It doesn't wait for tonight's training.
-  Where the scenario was turned off, it is **skipped**, as it is without a champion: then the version that the night
-  registered drafts its orders in the run folder, for whoever reviews it.
+  Where no orders are placed that morning (`orders.weekdays`), or the scenario was turned off, it is **skipped**, as it
+  is without a champion: then the version that the night registered drafts its orders in the run folder, for whoever
+  reviews it.
 """
 DOC_RECOMMENDATIONS = """
 ### {title}: tomorrow's recommendations

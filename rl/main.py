@@ -92,6 +92,12 @@ def simulate_inventory(
     n_days: Annotated[int | None, typer.Option(min=28, help="Days of logs.")] = None,
     n_products: Annotated[int | None, typer.Option(min=1, help="Products.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of what happens on the days.")] = None,
+    weekdays: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weekday", help="Day on which the buyer orders, such as monday; repeatable. Default: every day."
+        ),
+    ] = None,
 ) -> None:
     """Write days of the logs of a simulated shop that orders stock, and the exact record of its units and money."""
     _run_command(
@@ -101,6 +107,7 @@ def simulate_inventory(
         n_days=n_days,
         n_products=n_products,
         seed=seed,
+        weekdays=weekdays,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.specs.later_keys import GrownModel
+from conf.specs.problem import WEEKDAYS, Weekday
 from conf.specs.reward import RewardTerm, millionths
 from conf.specs.strict_yaml import StrictModel
 
@@ -45,6 +47,9 @@ _OF_DECISIONS = ("candidates", "policy", "exploration")
 
 GUARDED_FLOWS = ("opening", "ordered", "sold", "closing", "ran_out")
 """Metrics of stock that a replay tells, and guardrails may limit."""
+
+WASTED = "wasted"
+"""What a replay counts where products don't keep: units past the days on which they can be sold."""
 
 NEEDED_FLOWS = ("opening", "ordered", "received", "sold", "closing")
 """Metrics of stock that a replay is made of."""
@@ -123,6 +128,57 @@ class SharedLimit(StrictModel):
         return millionths(self.at_most) if self.of == "cost" else int(self.at_most)
 
 
+class ShelfCategory(StrictModel):
+    """How long the products of a category can be sold."""
+
+    category: str = Field(
+        min_length=1, description="Names the category, as the source's `items` have it.", examples=["bread"]
+    )
+    days: int = Field(
+        ge=1,
+        le=365,
+        description="Sets on how many days a piece can be sold, that of its arrival included.",
+        examples=[2],
+    )
+
+
+class Shelf(StrictModel):
+    """How long products can be sold: what is past its days is waste."""
+
+    days: int | None = Field(
+        default=None,
+        ge=1,
+        le=365,
+        description="Sets on how many days a piece can be sold, that of its arrival included, in categories that "
+        "aren't listed; left out, these keep for good.",
+        examples=[5],
+    )
+    categories: tuple[ShelfCategory, ...] = Field(
+        default=(),
+        description="Lists categories whose products can be sold for other days.",
+        examples=[[{"category": "bread", "days": 2}]],
+    )
+    charged: bool = Field(
+        default=True,
+        description="Takes the `cost` of wasted pieces, as the source's `items` tell it, off what every way to order "
+        "earns; `false` counts them alone.",
+        examples=[False],
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        names = [one.category for one in self.categories]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"categories stand twice: {', '.join(repeated)}")
+        if self.days is None and not names:
+            raise ValueError("nothing is said of any product; write days, or categories with days")
+        return self
+
+    def days_of(self, category: str) -> int:
+        """Return on how many days a piece of a category can be sold, 0 where it keeps for good."""
+        return {one.category: one.days for one in self.categories}.get(category, self.days or 0)
+
+
 class Orders(GrownModel):
     """Ways to order that are fitted every night, and what every order has to keep."""
 
@@ -153,7 +209,44 @@ class Orders(GrownModel):
         examples=[{"of": "cost", "at_most": 25000}],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit"})
+    weekdays: tuple[Weekday, ...] = Field(
+        default=(),
+        description="Lists the business days on which orders are placed, each to last until the next one's arrival; "
+        "left out, they are placed every day. Products are counted, sold and held day by day all the same, so that "
+        "`ordering.every` stays `day`.",
+        examples=[["monday"]],
+    )
+
+    shelf: Shelf | None = Field(
+        default=None,
+        description="Declares how long pieces can be sold: replays sell the oldest first and count what is past its "
+        "days as waste, which guardrails may limit as `wasted`; left out, all keeps for good.",
+        examples=[{"days": 5}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit", "weekdays", "shelf"})
+
+    @field_validator("weekdays")
+    @classmethod
+    def _some_days(cls, weekdays: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
+        if repeated := sorted({day for day in weekdays if weekdays.count(day) > 1}):
+            raise ValueError(f"weekdays stand twice: {', '.join(repeated)}")
+        if len(weekdays) == len(WEEKDAYS):
+            raise ValueError("weekdays are all that there are; leave them out to order every day")
+        return weekdays
+
+    @model_validator(mode="after")
+    def _learners_know_waste(self) -> Self:
+        of_rows = [one.algorithm for one in self.candidates if one.algorithm in ROW_LEARNERS]
+        if self.shelf is not None and of_rows:
+            raise ValueError(f"{', '.join(of_rows)}: rows of decisions know no waste (shelf); leave them out")
+        return self
+
+    @model_validator(mode="after")
+    def _plans_order_every_day(self) -> Self:
+        if self.weekdays and any(one.algorithm == "plan" for one in self.candidates):
+            raise ValueError("plan: it may order every day, not on weekdays alone; leave out the plan, or weekdays")
+        return self
 
     @model_validator(mode="after")
     def _has_a_formula(self) -> Self:
@@ -191,7 +284,12 @@ def orders_problem(scenario: Scenario) -> str | None:
             return f"{', '.join(missing or ['candidates'])}: missing; every scenario without orders has them"
         return "evaluation.estimator: replay is for scenarios with orders" if is_replayed else None
     ordering = scenario.ordering
-    if ordering is None or ordering.every != "day" or ordering.receipts != "delivered":
+    if ordering is not None and ordering.every == "week":
+        return (
+            "orders are replayed day by day, and ordering.every: week has a row a week; write ordering.every: day, and "
+            f"orders.weekdays: [{ordering.weekday}] to order once a week"
+        )
+    if ordering is None or ordering.receipts != "delivered":
         return "orders are for clock: sku_day with ordering.every: day and ordering.receipts: delivered"
     fields = type(scenario).model_fields
     if given := [name for name in _OF_DECISIONS if getattr(scenario, name) != fields[name].default]:
@@ -200,7 +298,8 @@ def orders_problem(scenario: Scenario) -> str | None:
         return "orders are judged by replay alone; write evaluation.estimator: replay"
     if scenario.discount.gamma != 1:
         return "orders earn alike on every day of a replay; write discount.gamma: 1"
-    return _untold_guardrails(scenario) or _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
+    problem = _untold_guardrails(scenario) or _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
+    return problem or _unseen_promotions(scenario.orders, scenario, ordering.lead_days)
 
 
 def refuse_orders(scenario: Scenario, command: str) -> None:
@@ -216,14 +315,29 @@ def refuse_orders(scenario: Scenario, command: str) -> None:
         )
 
 
+def guarded_flows(scenario: Scenario) -> dict[str, str]:
+    """Return which flow of a replay each metric is that a guardrail may limit, by name."""
+    found = {name: flow for name, flow in scenario.stock_metrics.items() if flow in GUARDED_FLOWS}
+    return found | dict.fromkeys(replayed_metrics(scenario), WASTED)
+
+
+def replayed_metrics(scenario: Scenario) -> tuple[str, ...]:
+    """Return names of what replays alone count, which no log holds: waste, where products don't keep."""
+    return () if scenario.orders is None or scenario.orders.shelf is None else (WASTED,)
+
+
 def _untold_guardrails(scenario: Scenario) -> str | None:
-    """Return which guardrails a replay can't hold, else None."""
-    metrics = dict.fromkeys(rail.metric for rail in scenario.gate.guardrails)
-    untold = [name for name in metrics if scenario.stock_metrics.get(name) not in GUARDED_FLOWS]
+    """Return which guardrails a replay can't hold, or what stands in their way, else None."""
+    if taken := [name for name in replayed_metrics(scenario) if name in scenario.metrics]:
+        return f"metrics.{taken[0]}: what replays count as waste (orders.shelf) has that name; give it another"
+    told = guarded_flows(scenario)
+    untold = [name for name in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails) if name not in told]
     if not untold:
         return None
     known = ", ".join(GUARDED_FLOWS)
-    return f"gate.guardrails on {', '.join(untold)}: a replay tells metrics of stock ({known}) alone; leave them out"
+    declare = f", or declare orders.shelf, which {WASTED} is counted by" if WASTED in untold else ""
+    names = ", ".join(untold)
+    return f"gate.guardrails on {names}: a replay tells metrics of stock ({known}) alone; leave them out{declare}"
 
 
 def _unpriced(scenario: Scenario) -> str | None:
@@ -272,6 +386,31 @@ def _unseen(scenario: Scenario, lead_days: int) -> str | None:
     stock = ["units_on_hand", *(f"units_due_in_{day}d" for day in range(lead_days))]
     lacking += [f"observation.features: {name}" for name in stock if name not in observed]
     return f"orders are replayed from what is lacking here: {'; '.join(lacking)}; add them" if lacking else None
+
+
+def _unseen_promotions(orders: Orders, scenario: Scenario, lead_days: int) -> str | None:
+    """Return which days' promotions orders that last for several days can't look ahead to, else None."""
+    observed = {one.name for one in scenario.observation.features}
+    needed = [f"is_reduced_in_{day}d" for day in range(lead_days + longest_gap(orders.weekdays))]
+    lacking = [name for name in needed if name not in observed]
+    if not orders.weekdays or len(lacking) in (0, len(needed)):
+        return None
+    return (
+        f"orders on {', '.join(orders.weekdays)} have to last for {len(needed)} days, and promotions are seen on some "
+        f"of them alone; add observation.features: {', '.join(lacking)}, or leave out all is_reduced_in_ features"
+    )
+
+
+def longest_gap(weekdays: Sequence[Weekday]) -> int:
+    """Return the most days from one of the weekdays to the next, 1 where none is named and all are meant.
+
+    >>> longest_gap(["monday"]), longest_gap(["thursday", "monday"]), longest_gap([])
+    (7, 4, 1)
+    """
+    places = sorted(WEEKDAYS.index(day) for day in weekdays)
+    if not places:
+        return 1
+    return max(following - day for day, following in zip(places, [*places[1:], places[0] + 7], strict=True))
 
 
 def margin_metric(scenario: Scenario) -> str | None:

@@ -9,6 +9,7 @@ from conf.event_types import EventType
 from conf.specs.action_attributes import ITEM_COLUMNS
 from conf.specs.event_mapping import EventMapping, event_types_of
 from conf.specs.money_fit import money_problem
+from conf.specs.orders import replayed_metrics
 from conf.specs.products_fit import ordering_misfits
 from conf.specs.reward import EventMetric
 from conf.specs.source import Source
@@ -90,6 +91,8 @@ def _of_rewards(scenario: Scenario, source: Source, feeds: dict[str, EventMappin
             yield Misfit("reward.terms", f"units of {event}: no feed of source {source.name} maps quantity of them")
     known = {name for events in feeds.values() for name in event_types_of(events)}
     for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails):
+        if metric in replayed_metrics(scenario):
+            continue
         counted = scenario.metrics[metric]
         event = counted.event if isinstance(counted, EventMetric) else counted
         if event not in known:

@@ -170,7 +170,10 @@ class Ordering(StrictModel):
     """When products are ordered, and how many periods are an episode: for the clock `sku_day`."""
 
     every: Literal["day", "week"] = Field(
-        default="day", description="Says how often each product in the range is decided on.", examples=["day"]
+        default="day",
+        description="Says how often each product in the range is decided on. Scenarios with `orders` write `day`: on "
+        "which weekdays they order is in `orders.weekdays`.",
+        examples=["day"],
     )
     weekday: Weekday = Field(
         default="monday",

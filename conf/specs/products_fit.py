@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from conf.event_types import EventType
@@ -36,6 +36,22 @@ def ordering_misfits(scenario: Scenario, source: Source) -> Iterator[tuple[str, 
     limit = None if scenario.orders is None else scenario.orders.shared_limit
     if limit is not None and limit.of != "units" and not has_all and limit.of not in told:
         yield "orders.shared_limit", f"{limit.of}: source {source.name} has no table of items with {limit.of}; map it"
+    yield from _of_shelf(scenario, source, told=None if has_all else told)
+
+
+def _of_shelf(scenario: Scenario, source: Source, *, told: Collection[str] | None) -> Iterator[tuple[str, str]]:
+    """Yield what the shelf lacks among the columns that items tell; None for all columns."""
+    shelf = None if scenario.orders is None else scenario.orders.shelf
+    if shelf is None or told is None:
+        return
+    if shelf.charged and "cost" not in told:
+        yield (
+            "orders.shelf",
+            f"source {source.name} has no table of items with cost, which waste is charged at; map it, or write "
+            "charged: false",
+        )
+    if shelf.categories and "category_id" not in told:
+        yield "orders.shelf.categories", f"source {source.name} has no table of items with category_id; map it"
 
 
 def _of_feeds(ordering: Ordering, source: str, feeds: Mapping[str, EventMapping]) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.monitor import Monitor
 from conf.specs.ordering_fit import ordering_problem
-from conf.specs.orders import Orders, orders_problem
+from conf.specs.orders import Orders, orders_problem, replayed_metrics
 from conf.specs.pipeline_fit import misfits
 from conf.specs.problem import Action, DiscountRate, Episode, Observation, Ordering, Splits, Week
 from conf.specs.review import Review
@@ -374,8 +374,8 @@ class Scenario(GrownModel):
 
     @model_validator(mode="after")
     def _guardrails_name_metrics(self) -> Self:
-        known = list(self.metrics)
-        if unknown := [rail.metric for rail in self.gate.guardrails if rail.metric not in self.metrics]:
+        known = [*self.metrics, *replayed_metrics(self)]
+        if unknown := [rail.metric for rail in self.gate.guardrails if rail.metric not in known]:
             hints = "; ".join(f"{name}{suggest(name, known)}" for name in dict.fromkeys(unknown))
             raise ValueError(f"guardrails on unknown metrics: {hints}")
         return self

@@ -159,7 +159,7 @@ def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_f
         return request
     last = f"--last-date={request.date or ''}"
     command = LearningCommand(
-        [*SIMULATED_SHOPS[request.source].command, f"--out={request.shop_to_write}", last],
+        [*SIMULATED_SHOPS[request.source].command, f"--out={request.shop_to_write}", last, *_buyers_days(request)],
         settings,
         lambda line: print(line, file=log_file, flush=True),
     )
@@ -168,6 +168,12 @@ def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_f
         if outcome.return_code:
             raise RequestError(f"simulate_shop: {clear_message(outcome.stderr)}")
     return replace(request, date=request.date or last_logged_day(request.shop_to_write))
+
+
+def _buyers_days(request: NightlyRequest) -> list[str]:
+    """Return on which weekdays a simulated shop's buyer orders: those of the scenario, where it names some."""
+    orders = load_pipeline(request.scenario, request.source).scenario.orders
+    return [] if orders is None else [f"--weekday={day}" for day in orders.weekdays]
 
 
 def _told_result(request: NightlyRequest, settings: Settings, progress: NightlyProgress) -> dict[str, Any]:
@@ -218,6 +224,8 @@ def _list(run: Run) -> dict[str, Any]:
     if not run.decide_result.exists():
         return {}
     decided = _read(run.decide_result)
+    if "no_orders" in decided:
+        return {"order_list": {"no_orders": decided["no_orders"]}}
     if "units_ordered" in decided:
         orders = ("as_of", "version", "is_draft", "n_products", "n_ordered", "units_ordered", "n_unlisted", "csv")
         return {"order_list": {name: decided[name] for name in orders}}

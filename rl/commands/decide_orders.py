@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import structlog
@@ -14,15 +14,16 @@ from conf.paths import Lake, Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.transitions_reading import read_transitions
 from rl.errors import PolicyError
+from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.order_policy import OrderPolicy
 from rl.orders.order_figures import n_unlisted
 from rl.orders.order_history import OrderHistory, read_history
 from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, told_room, write_order_csv
-from rl.orders.tomorrow import TomorrowOrders, tomorrow_orders
+from rl.orders.tomorrow import TomorrowOrders, no_orders_problem, tomorrow_orders
 from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
 from rl.registry.order_champion import load_version_orders
 from rl.registry.versions import RegisteredVersion
@@ -33,7 +34,8 @@ def run(
 ) -> dict[str, Any]:
     """Write the list of orders of the morning after the date; return its summary.
 
-    `skipped` says that nothing decides yet, or that the scenario was turned off. Before anything was approved, the list
+    `skipped` says that no orders are placed that morning, that nothing decides yet, or that the scenario was turned
+    off; what was published stays as it is. Before anything was approved, the list
     of the version that the night registered is drafted in the night's run folder.
 
     Args:
@@ -55,6 +57,9 @@ def run(
     pipeline, lake = load_pipeline(scenario, source), Lake(settings.lake, source)
     night = Run(settings.home, source, scenario, run_date)
     result: dict[str, Any] = {"source": source, "scenario": scenario, "date": str(run_date)}
+    if problem := no_orders_problem(_order_days(pipeline), run_date + timedelta(days=1)):
+        write_atomically(night.decide_result, to_json(result | {"no_orders": problem}, indent=1))
+        return result | {"skipped": problem}
     found = deciding_version(settings, pipeline, version, _orders_of)
     is_draft = isinstance(found, NobodyDecides) and found.is_unapproved
     drafted = deciding_version(settings, pipeline, registered_version(night), _orders_of) if is_draft else found
@@ -98,6 +103,11 @@ def run(
     night.draft_orders.unlink(missing_ok=True)
     structlog.get_logger().info("decided", as_of=str(orders.day), n_ordered=result["n_ordered"])
     return result
+
+
+def _order_days(pipeline: Pipeline) -> OrderDays:
+    orders = pipeline.scenario.orders
+    return EVERY_DAY if orders is None else OrderDays.of(orders.weekdays)
 
 
 def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderHistory) -> dict[str, Any]:

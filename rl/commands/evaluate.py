@@ -139,7 +139,8 @@ def _orders(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_traini
     key = _key(pipeline, dataset.digest, run_paths.date)
     with open_store(settings) as client:
         changes = settle_model(client, settings, key.model)
-        champion = find_order_champion(client, key, lead_days=dataset.history.lead_days)
+        history = dataset.history
+        champion = find_order_champion(client, key, lead_days=history.lead_days, order_days=history.order_days)
         looks = find_looks(client, key, known_looks(settings))
     level = level_of_look(pipeline.scenario.gate.wrong_promotions_per_year, run_paths.date, looks)
     night = order_night(

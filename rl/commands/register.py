@@ -211,7 +211,7 @@ def _order_metrics(figures: NightFigures) -> dict[str, float | None]:
         return {}
     found: dict[str, float | None] = {}
     for way in orders.ways:
-        for name in ("service", "stock_outs", "held", "turnover", "missed", "holding", "truth"):
+        for name in ("service", "stock_outs", "held", "turnover", "missed", "holding", "truth", "wasted", "waste"):
             found[f"{way.role}/{name}"] = getattr(way, name)
         found[f"{way.role}/earned_a_week"] = way.earned.value
     if orders.against_formula is not None:

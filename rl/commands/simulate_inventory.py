@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,24 @@ def run(
     n_days: int | None,
     n_products: int | None,
     seed: int | None,
+    weekdays: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Write settings, logs and their exact record to the folder; return its days and lines by feed.
+
+    Args:
+        settings: of the home.
+        out: folder to write to; None for the shop's in the home.
+        last_date: last business date; None for the shop's.
+        n_days: of logs; None for the shop's, as all that follow.
+        n_products: of the shop.
+        seed: of what happens.
+        weekdays: on which the buyer orders, by name.
 
     Raises:
         ShopError: the shop can't be so, or the folder can't be written.
     """
-    given = {"n_days": n_days, "n_products": n_products, "seed": seed}
+    given: dict[str, object] = {"n_days": n_days, "n_products": n_products, "seed": seed}
+    given["order_weekdays"] = tuple(weekdays) if weekdays else None
     shop = changed_settings(InventorySettings(), **{name: value for name, value in given.items() if value is not None})
     if last_date is not None:
         shop = changed_settings(shop, first_day=last_date - timedelta(days=shop.n_days - 1))

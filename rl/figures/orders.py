@@ -33,7 +33,8 @@ class WayToOrder(StrictModel):
     which demand exceeded the stock. turnover: units sold for each unit held, per day; None where nothing was held.
     missed: margin that lost demand would have brought. truth: the same on the true demand of a simulated shop.
     fullest: largest share of the shared limit that was taken after a day's orders; days_beyond: share of days with
-    orders that didn't fit into it. Both None without a shared limit.
+    orders that didn't fit into it. Both None without a shared limit. wasted: units past the days on which they can be
+    sold, per product and week; waste: what they cost. Both None where all products keep, waste also without costs.
     """
 
     name: str
@@ -50,6 +51,8 @@ class WayToOrder(StrictModel):
     truth: float | None = None
     fullest: float | None = None
     days_beyond: float | None = None
+    wasted: float | None = None
+    waste: float | None = None
 
 
 class PlanFigures(StrictModel):
@@ -147,6 +150,11 @@ class OrderFigures(StrictModel):
         n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
         shared: the limit that all products share; None where there is none.
         plan: the best plan by validation days; None where none was tried.
+        is_waste_charged: whether waste is taken off what is earned; None where all products keep.
+        order_days: on which orders are placed, such as `every Monday`.
+        days_covered: that an order lasts for, its own included, until the next one arrives; of several, the most.
+        placed_elsewhere: share of today's rule's orders on the test days that were placed on other days than these.
+        no_list: why there is no list for tomorrow, where none is due; empty otherwise.
     """
 
     lead_days: int
@@ -168,6 +176,11 @@ class OrderFigures(StrictModel):
     n_unlisted: int
     shared: SharedLimitFigures | None = None
     plan: PlanFigures | None = None
+    is_waste_charged: bool | None = None
+    order_days: str = "every day"
+    days_covered: int | None = None
+    placed_elsewhere: float = 0.0
+    no_list: str = ""
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

@@ -1,7 +1,8 @@
 """An ordering policy as it is judged, registered and served: JSON and safetensors, NumPy alone to decide.
 
 Every method says up to what to order, from the same forecasts. A product's safety is the normal quantile that its own
-margin and holding cost ask for, moved by one number for all products, which is tuned. Orders are whole packs.
+margin and holding cost ask for, moved by one number for all products, which is tuned. Orders are whole packs, and on
+the policy's weekdays alone: each lasts until the next one arrives.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.demand_forecast import DemandForecaster
 from rl.inventory.limits import OrderLimits
+from rl.inventory.order_days import EVERY_DAY, DemandAhead, OrderDays
 from rl.inventory.plan_tables import PREFIX, PlanTables
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, projected_shortfall
 from rl.inventory.shared_orders import Room, orders_within
@@ -41,7 +43,12 @@ LEVEL_RANGE: tuple[float, float] = (OFFSETS[0], OFFSETS[-1])
 _LEAST_SCALE = 0.05
 _LEAST_RATIO = 1e-4
 _FORM = 1
-_LATER = {"shared_limit": None, "room_price": 0.0, "level_range": None}
+_LATER: Mapping[str, object] = {
+    "shared_limit": None,
+    "room_price": 0.0,
+    "level_range": None,
+    "weekdays": EVERY_DAY.weekdays,
+}
 """What earlier policies don't say, and is left out where it is so: their versions stay what they were."""
 
 
@@ -92,6 +99,7 @@ class OrderPolicy:
         network: of learners, to the level in usual days' demand, to the value of each of OFFSETS, or to one number
             whose hyperbolic tangent runs over the range of levels; None for formulas.
         plan: tables of the products that have one; None for all other methods, or where no product has one.
+        weekdays: on which it orders, 0 Monday; as of `OrderDays`.
     """
 
     name: str
@@ -110,6 +118,17 @@ class OrderPolicy:
     level_range: tuple[float, float] | None = None
     network: DenseNetwork | None = field(default=None, compare=False)
     plan: PlanTables | None = field(default=None, compare=False)
+    weekdays: tuple[int, ...] = EVERY_DAY.weekdays
+
+    @property
+    def order_days(self) -> OrderDays:
+        """The days on which it orders."""
+        return OrderDays(self.weekdays)
+
+    @property
+    def n_forecasts(self) -> int:
+        """Days ahead that an order looks at, its own day included: until the next order arrives."""
+        return self.costs.lead_time + self.order_days.longest_gap
 
     @cached_property
     def version(self) -> str:
@@ -176,8 +195,9 @@ class OrderPolicy:
 class ProductOrders:
     """A policy for certain products, in the order of the states' rows; an `OrderingPolicy`.
 
-    A state's first features are forecasts of its day and of each day until an order placed now arrives; what stands
-    behind them isn't looked at.
+    A state's first features are forecasts of its day and of each day until the next order arrives. Behind them stand,
+    where not every day is one for orders, the days until the next order, 0 on a day without orders; what follows isn't
+    looked at.
     """
 
     policy: OrderPolicy
@@ -209,9 +229,11 @@ class ProductOrders:
         Raises:
             PolicyError: other products than it was made for, or too few forecasts.
         """
-        policy, lead_time = self.policy, self.policy.costs.lead_time
-        if states.features is None or states.features.shape[1] < lead_time + 1 or states.lead_time != lead_time:
-            raise PolicyError(f"orders need {lead_time + 1} forecasts and stock by {lead_time} days of arrival")
+        policy, lead_time, n_needed = self.policy, self.policy.costs.lead_time, self.policy.n_forecasts
+        told = "" if policy.order_days.is_daily else ", the days until the next order,"
+        n_features = n_needed + bool(told)
+        if states.features is None or states.features.shape[1] < n_features or states.lead_time != lead_time:
+            raise PolicyError(f"orders need {n_needed} forecasts{told} and stock by {lead_time} days of arrival")
         if len(states.pipeline) != len(self.margin):
             raise PolicyError(f"{len(states.pipeline)} products, the policy is for {len(self.margin)}")
         if self.room is None:
@@ -231,24 +253,33 @@ class ProductOrders:
         """Return the policy at a price of a unit of room for a day, in money."""
         return replace(self, price=price)
 
-    def quantiles(self) -> FloatArray:
+    def quantiles(self, gaps: IntArray | int = 1) -> FloatArray:
         """Return the safety of each product that its margin and holding cost ask for, in standard deviations.
 
-        A price of room lowers the margin by what the room of a piece costs.
+        What is left over when the next order arrives was held for all the days between them. A price of room lowers the
+        margin by what the room of a piece costs.
+
+        Args:
+            gaps: days until the next order, at least 1, `(n_products,)` or one for all.
+
+        Source: Hadley and Whitin, Analysis of Inventory Systems (1963), chapter 5, lost sales.
         """
         margin = self.margin
         if self.price and self.room is not None:
-            margin = margin - self.price * self.room.per_unit
-        ratio = margin / (self.margin + self.policy.costs.holding_cost)
+            margin = margin - gaps * (self.price * self.room.per_unit)
+        ratio = margin / (self.margin + gaps * self.policy.costs.holding_cost)
         return np.asarray(ndtri(np.maximum(ratio, _LEAST_RATIO)))
 
     def _advise(self, states: StockStates) -> tuple[FloatArray, IntArray]:
         """Return level and order of each product at the price, whatever the others take."""
         if states.features is None:
             raise PolicyError("orders need forecasts, and the states have none")
-        forecasts = states.features[:, : self.policy.costs.lead_time + 1]
-        level = LEVELS[self.policy.method](self, states, forecasts)
-        return level, self._orders(level, states, forecasts)
+        policy, n_forecasts = self.policy, self.policy.n_forecasts
+        is_daily, n = policy.order_days.is_daily, len(states.pipeline)
+        gaps = np.ones(n, dtype=np.int64) if is_daily else states.features[:, n_forecasts].astype(np.int64)
+        ahead = DemandAhead(states.features[:, :n_forecasts], policy.costs.lead_time, np.maximum(gaps, 1))
+        level = LEVELS[policy.method](self, states, ahead)
+        return level, np.where(gaps > 0, self._orders(level, states, ahead), 0)
 
     def batches(self, forecasts: FloatArray) -> FloatArray:
         """Return the order at which a fixed cost and holding weigh the same, units, `(n_products,)`.
@@ -258,42 +289,46 @@ class ProductOrders:
         costs = self.policy.costs
         return np.asarray(np.sqrt(2 * costs.order_cost * forecasts.mean(axis=1) / costs.holding_cost))
 
-    def _orders(self, level: FloatArray, states: StockStates, forecasts: FloatArray) -> IntArray:
+    def _orders(self, level: FloatArray, states: StockStates, ahead: DemandAhead) -> IntArray:
         missing = level - states.position
         if self.policy.batch:
             # At the reorder point or below it, what is missing is a batch or more.
-            missing = np.where(missing >= self.policy.batch * self.batches(forecasts), missing, 0.0)
+            missing = np.where(missing >= self.policy.batch * self.batches(ahead.forecasts), missing, 0.0)
         if self.policy.cap:
-            missing = np.minimum(missing, np.ceil(self.policy.cap * forecasts.mean(axis=1)))
+            missing = np.minimum(missing, np.ceil(self.policy.cap * ahead.forecasts.mean(axis=1)))
         wished = np.maximum(np.floor(missing + 0.5), 0).astype(np.int64)
         return self.limits.nearest(wished, states.position)
 
 
-Levels = Callable[[ProductOrders, StockStates, FloatArray], FloatArray]
+Levels = Callable[[ProductOrders, StockStates, DemandAhead], FloatArray]
 
 
-def _base_stock(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:  # noqa: ARG001  (likewise)
+def _base_stock(orders: ProductOrders, states: StockStates, ahead: DemandAhead) -> FloatArray:  # noqa: ARG001  (likewise)
     rule = ForecastBaseStock(0.0, orders.policy.costs.lead_time, orders.policy.variance)
-    return rule.levels(forecasts, orders.quantiles() + orders.policy.safety)
+    return rule.levels(ahead.covered, orders.quantiles(ahead.gaps) + orders.policy.safety)
 
 
-def _reorder_point(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
-    return _base_stock(orders, states, forecasts) + orders.policy.batch * orders.batches(forecasts)
+def _reorder_point(orders: ProductOrders, states: StockStates, ahead: DemandAhead) -> FloatArray:
+    return _base_stock(orders, states, ahead) + orders.policy.batch * orders.batches(ahead.forecasts)
 
 
-def _projected_level(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:  # noqa: ARG001  (all levels are asked alike)
-    rule = ForecastProjectedLevel(0.0, orders.policy.costs.lead_time, orders.policy.variance)
-    return states.position + projected_shortfall(rule, states, orders.quantiles() + orders.policy.safety)
+def _projected_level(orders: ProductOrders, states: StockStates, ahead: DemandAhead) -> FloatArray:
+    policy = orders.policy
+    rule = ForecastProjectedLevel(
+        0.0, policy.costs.lead_time, policy.variance, review_days=policy.order_days.longest_gap
+    )
+    seen = StockStates(states.pipeline, ahead.covered)
+    return states.position + projected_shortfall(rule, seen, orders.quantiles(ahead.gaps) + policy.safety)
 
 
-def _planned(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
-    level = _projected_level(orders, states, forecasts)
+def _planned(orders: ProductOrders, states: StockStates, ahead: DemandAhead) -> FloatArray:
+    level, forecasts = _projected_level(orders, states, ahead), ahead.covered
     if orders.policy.plan is None or orders.planned is None or not (has := orders.planned >= 0).any():
         return level
     # Planned where room is free and forecasts are as good as their law: safety and a price move what a plan takes
     # for its stock, as far as they move the rule.
-    usual, spread = orders.at(0.0).quantiles(), _spread(orders.policy, forecasts)
-    shift = ((orders.policy.safety + orders.quantiles() - usual) * spread)[has]
+    usual, spread = orders.at(0.0).quantiles(ahead.gaps), _spread(orders.policy, forecasts)
+    shift = ((orders.policy.safety + orders.quantiles(ahead.gaps) - usual) * spread)[has]
     pipeline = states.pipeline[has].astype(np.float64)
     pipeline[:, 0] = np.maximum(pipeline[:, 0] - shift, 0.0)
     up_to, is_ordering = orders.policy.plan.read(orders.planned[has], pipeline, forecasts[has].mean(axis=1))
@@ -308,42 +343,42 @@ def _spread(policy: OrderPolicy, forecasts: FloatArray) -> FloatArray:
     return np.asarray(np.sqrt(variance.sum(axis=1)))
 
 
-def _network(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
-    usual = orders.at(0.0).quantiles()
+def _network(orders: ProductOrders, states: StockStates, ahead: DemandAhead) -> FloatArray:
+    usual, forecasts = orders.at(0.0).quantiles(ahead.gaps), ahead.covered
     told, scale = _asked(orders.policy, states, forecasts, usual)
     target = told[:, 0] * scale
     spread = _spread(orders.policy, forecasts)
     # It was trained where room is free: a price moves it as far as the rule whose safety the price lowers.
-    moved = np.maximum(target, 0.0) + (orders.policy.safety + orders.quantiles() - usual) * spread
-    return np.asarray(moved + orders.policy.batch * orders.batches(forecasts))
+    moved = np.maximum(target, 0.0) + (orders.policy.safety + orders.quantiles(ahead.gaps) - usual) * spread
+    return np.asarray(moved + orders.policy.batch * orders.batches(ahead.forecasts))
 
 
-def _valued(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
-    values, _ = _asked(orders.policy, states, forecasts, orders.at(0.0).quantiles())
+def _valued(orders: ProductOrders, states: StockStates, ahead: DemandAhead) -> FloatArray:
+    values, _ = _asked(orders.policy, states, ahead.covered, orders.at(0.0).quantiles(ahead.gaps))
     if values.shape[1] != len(OFFSETS):
         raise PolicyError(
             f"{orders.policy.name} values {values.shape[1]} levels, expected {len(OFFSETS)}; train it again"
         )
-    return _beside_quantile(orders, forecasts, np.array(OFFSETS)[np.argmax(values, axis=1)])
+    return _beside_quantile(orders, ahead, np.array(OFFSETS)[np.argmax(values, axis=1)])
 
 
-def _acted(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
+def _acted(orders: ProductOrders, states: StockStates, ahead: DemandAhead) -> FloatArray:
     policy = orders.policy
-    told, _ = _asked(policy, states, forecasts, orders.at(0.0).quantiles())
+    told, _ = _asked(policy, states, ahead.covered, orders.at(0.0).quantiles(ahead.gaps))
     if told.shape[1] != 1 or policy.level_range is None:
         raise PolicyError(
             f"{policy.name} says {told.shape[1]} numbers within {policy.level_range}; expected one, within a range of "
             "levels; train it again"
         )
     least, largest = policy.level_range
-    return _beside_quantile(orders, forecasts, least + (np.tanh(told[:, 0]) + 1) / 2 * (largest - least))
+    return _beside_quantile(orders, ahead, least + (np.tanh(told[:, 0]) + 1) / 2 * (largest - least))
 
 
-def _beside_quantile(orders: ProductOrders, forecasts: FloatArray, offset: FloatArray) -> FloatArray:
+def _beside_quantile(orders: ProductOrders, ahead: DemandAhead, offset: FloatArray) -> FloatArray:
     """Return levels so many standard deviations beside each product's quantile, units, `(n_products,)`."""
     rule = ForecastBaseStock(0.0, orders.policy.costs.lead_time, orders.policy.variance)
-    level = rule.levels(forecasts, orders.quantiles() + offset + orders.policy.safety)
-    return level + orders.policy.batch * orders.batches(forecasts)
+    level = rule.levels(ahead.covered, orders.quantiles(ahead.gaps) + offset + orders.policy.safety)
+    return level + orders.policy.batch * orders.batches(ahead.forecasts)
 
 
 def _asked(
@@ -452,4 +487,5 @@ def _from_content(content: Mapping[str, Any], tensors: Mapping[str, Any]) -> Ord
         level_range=_range(content.get("level_range")),
         network=DenseNetwork.from_tensors(layers) if layers else None,
         plan=None if planned is None else PlanTables.from_tensors(planned, tensors, costs.lead_time),
+        weekdays=tuple(content.get("weekdays", EVERY_DAY.weekdays)),
     )

@@ -7,14 +7,15 @@ alone, so the difference of their costs is known far better than either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import InventoryError
 from rl.inventory.on_the_way import OrdersOnTheWay
-from rl.inventory.stock import OrderingPolicy, StockRules, StockStates, after_period, checked_orders
+from rl.inventory.shelf_life import AgedStock
+from rl.inventory.stock import OrderingPolicy, PeriodUnits, StockRules, StockStates, after_period, checked_orders
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ReplayedUnits:
         lost: demand beyond the stock.
         opening: stock on hand and on the way before the first day, `(n_products,)`.
         closing: on hand and on the way after the last day, `(n_products,)`.
+        wasted: that couldn't be sold on the next day, and are no part of `left_over`; None where all keep for good.
     """
 
     stock: IntArray
@@ -38,6 +40,7 @@ class ReplayedUnits:
     lost: IntArray
     opening: IntArray
     closing: IntArray
+    wasted: IntArray | None = None
 
     def money(self, *, margin: IntArray, holding_cost: IntArray) -> IntArray:
         """Return margin on units sold less holding cost, exact, in millionths, `(n_products, n_days)`.
@@ -60,8 +63,9 @@ class ReplayedUnits:
     @property
     def positions(self) -> IntArray:
         """Units on hand and on the way after each day's order, before its demand, `(n_products, n_days)`."""
-        sold_before = np.cumsum(self.sales, axis=1) - self.sales
-        return np.asarray(self.opening[:, None] + np.cumsum(self.order, axis=1) - sold_before)
+        gone = self.sales if self.wasted is None else self.sales + self.wasted
+        gone_before = np.cumsum(gone, axis=1) - gone
+        return np.asarray(self.opening[:, None] + np.cumsum(self.order, axis=1) - gone_before)
 
     @property
     def service(self) -> float:
@@ -90,6 +94,7 @@ def replayed(
     opening: IntArray | None = None,
     waits: IntArray | None = None,
     starts: IntArray | None = None,
+    shelf_days: IntArray | None = None,
 ) -> ReplayedUnits:
     """Return what the policy would have done to the stock.
 
@@ -104,6 +109,8 @@ def replayed(
             time.
         starts: day on which each product begins with its opening, `(n_products,)`; before it there is nothing of it,
             and the policy must order none. None for the first day.
+        shelf_days: on which a unit of each product can be sold, 0 where it keeps for good, `(n_products,)`; what there
+            is to begin with counts as arrived on that day. None where all keep.
 
     Raises:
         InventoryError: demand below 0, arrays that don't fit, or orders that are none.
@@ -118,16 +125,20 @@ def replayed(
         raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({n_products}, {rules.lead_time})")
     if waits is not None and waits.shape != demand.shape:
         raise InventoryError(f"waits have shape {waits.shape}, expected ({n_products}, {n_days})")
+    if shelf_days is not None and waits is not None:
+        raise InventoryError("units that don't keep are replayed where orders come as promised; leave out waits")
     if starts is not None and (starts.shape != (n_products,) or waits is not None):
         raise InventoryError(f"starts have shape {starts.shape}, expected ({n_products},), and go with no waits")
     begun = pipeline if starts is None else np.where((starts == 0)[:, None], pipeline, 0)
     states, on_the_way = StockStates(begun), None if waits is None else OrdersOnTheWay(pipeline, waits)
-    columns: dict[str, IntArray] = {
-        name: np.empty_like(demand) for name in ("stock", "order", "sales", "left_over", "lost")
-    }
+    aged = None if shelf_days is None else AgedStock(states.stock, shelf_days)
+    names = ("stock", "order", "sales", "left_over", "lost", *(() if aged is None else ("wasted",)))
+    columns: dict[str, IntArray] = {name: np.empty_like(demand) for name in names}
     for day in range(n_days):
         if starts is not None and day:
             states = StockStates(np.where((starts == day)[:, None], pipeline, states.pipeline))
+            if aged is not None:
+                aged.begin(starts == day, states.stock)
         seen = states if features is None else StockStates(states.pipeline, features[:, day])
         order = checked_orders(policy, seen)
         columns["stock"][:, day], columns["order"][:, day] = states.stock, order
@@ -135,9 +146,21 @@ def replayed(
         if on_the_way is not None:
             on_the_way.after(order, units.left_over)
             states = on_the_way.states
+        if aged is not None:
+            columns["wasted"][:, day], states, units = _after_waste(aged, states, units)
         for name in ("sales", "left_over", "lost"):
             columns[name][:, day] = getattr(units, name)
     return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position)
+
+
+def _after_waste(aged: AgedStock, states: StockStates, units: PeriodUnits) -> tuple[IntArray, StockStates, PeriodUnits]:
+    """Return the units that were wasted in the evening, and states and units without them."""
+    wasted = aged.after(units.sales)
+    arrived = states.stock - units.left_over
+    aged.arrive(arrived)
+    kept = states.pipeline.copy()
+    kept[:, 0] -= wasted
+    return wasted, StockStates(kept), replace(units, left_over=units.left_over - wasted)
 
 
 def _opening(demand: IntArray, lead_time: int) -> IntArray:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rl.data.logged_episodes import IntArray
 from rl.errors import PolicyError
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
 from rl.inventory.shared_orders import Room
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-PACK_COLUMN, ROOM_COLUMN = "pack_size", "room"
+PACK_COLUMN, ROOM_COLUMN, WEEKDAY_COLUMN = "pack_size", "room", "weekday"
 
 
 def units_column(day: int) -> str:
@@ -37,10 +38,11 @@ class ServedOrders:
     """Orders for a batch of products.
 
     Input: a data frame, or a mapping of columns, one row a product: `item_id`, `units_in_0d` (on hand or due today),
-    `units_in_1d` ... (due then) up to the day before an order placed now arrives, `forecast_0d` ... up to the day of
-    its arrival, and `pack_size`, 1 where it is left out. A policy that was fitted under a shared limit asks for `room`
-    too, what a piece takes of it (1, cubic millimeters, or millionths of money, as the scenario says), and keeps the
-    limit over the rows of a call: give it the whole range at once.
+    `units_in_1d` ... (due then) up to the day before an order placed now arrives, `forecast_0d` ... up to the day
+    before the next order arrives, and `pack_size`, 1 where it is left out. A policy that doesn't order every day asks
+    for `weekday`, on which the orders are placed (0 Monday), and refuses other days than its own. A policy that was
+    fitted under a shared limit asks for `room` too, what a piece takes of it (1, cubic millimeters, or millionths of
+    money, as the scenario says), and keeps the limit over the rows of a call: give it the whole range at once.
 
     Output, one row a product: `item_id`, `target_level` in units and parts of them, `order` in units, `policy_version`.
     """
@@ -57,25 +59,46 @@ class ServedOrders:
         import pandas as pd  # noqa: PLC0415  (nights load policies too, and need no data frames)
 
         columns = {name: list(model_input[name]) for name in model_input.keys()}  # noqa: SIM118  (data frame or dict)
-        lead_time = self.policy.costs.lead_time
+        lead_time, days = self.policy.costs.lead_time, self.policy.order_days
         stock = [units_column(day) for day in range(lead_time)]
-        forecasts = [forecast_column(day) for day in range(lead_time + 1)]
-        if missing := [name for name in ("item_id", *stock, *forecasts) if name not in columns]:
+        forecasts = [forecast_column(day) for day in range(self.policy.n_forecasts)]
+        asked = ["item_id", *stock, *forecasts, *([] if days.is_daily else [WEEKDAY_COLUMN])]
+        if missing := [name for name in asked if name not in columns]:
             raise PolicyError(f"products lack the columns {', '.join(missing)}")
         names = tuple(str(one) for one in columns["item_id"])
         try:
             pipeline = np.column_stack([np.array(columns[name], dtype=np.int64) for name in stock])
             expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
             packs = np.array(columns.get(PACK_COLUMN, [1] * len(names)), dtype=np.int64)
+            gaps = self._gaps(columns, len(names))
             room = self._room(columns)
         except (TypeError, ValueError) as error:
-            raise PolicyError(f"stock, packs and room are whole numbers, forecasts numbers: {error}") from error
+            raise PolicyError(
+                f"stock, packs, room and weekday are whole numbers, forecasts numbers: {error}"
+            ) from error
         if not np.isfinite(expected).all() or (expected < 0).any() or (pipeline < 0).any():
             raise PolicyError("stock and forecasts are at least 0; some are not")
-        level, order = self.policy.of(names, packs, room).advise(StockStates(pipeline, expected))
+        seen = expected if days.is_daily else np.column_stack([expected, gaps])
+        level, order = self.policy.of(names, packs, room).advise(StockStates(pipeline, seen))
         return pd.DataFrame(
             {"item_id": names, "target_level": level, "order": order, "policy_version": self.policy.version}
         )
+
+    def _gaps(self, columns: Mapping[str, list[Any]], n: int) -> IntArray:
+        """Return the days from each row's day to the next order."""
+        days = self.policy.order_days
+        if days.is_daily:
+            return np.ones(n, dtype=np.int64)
+        weekday = np.array(columns[WEEKDAY_COLUMN], dtype=np.int64)
+        if ((weekday < 0) | (weekday > 6)).any():
+            raise PolicyError(f"{WEEKDAY_COLUMN} is the day on which orders are placed, 0 Monday to 6 Sunday")
+        gaps = days.gaps(weekday)
+        if other := sorted(set(weekday[gaps == 0].tolist())):
+            raise PolicyError(
+                f"orders are placed {days}, and {WEEKDAY_COLUMN} is {', '.join(map(str, other))} in some rows (0 "
+                "Monday); ask on a day of orders"
+            )
+        return gaps
 
     def _room(self, columns: Mapping[str, list[Any]]) -> Room | None:
         limit = self.policy.shared_limit

@@ -37,7 +37,9 @@ class OrderLoop(DayLoop):
     def shop_settings(self) -> InventorySettings:
         """The shop's settings: as many days as the loop has."""
         n_days = self.state.n_past + self.state.n_days
-        return changed_settings(InventorySettings(), seed=self.state.seed, n_days=n_days)
+        orders = self.pipeline.scenario.orders
+        weekdays = () if orders is None else orders.weekdays
+        return changed_settings(InventorySettings(), seed=self.state.seed, n_days=n_days, order_weekdays=weekdays)
 
     def open_shop(self) -> None:
         """Write the shop's settings, the true demand by which nights judge, and all days before the first night.
@@ -104,6 +106,8 @@ class OrderLoop(DayLoop):
     def _listed(self, day: date) -> tuple[IntArray, int | None, str | None]:
         """Return what the day's published list orders of each product, and whose it is; the buyer orders the rest.
 
+        On a day without orders there is no list, and nothing is ordered, whoever decides.
+
         Raises:
             LoopError: a champion was promoted, and published no list for the day.
         """
@@ -111,6 +115,9 @@ class OrderLoop(DayLoop):
         orders = np.full(n, BUYER)
         if not self.is_served:
             return orders, None, None
+        promoted = [night.version for night in self.state.nights if night.is_promoted]
+        if not self.shop_settings.order_days.has(day):
+            return np.zeros_like(orders), promoted[-1], None
         folder = Lake(self.settings.lake, self.pipeline.source.name).order_lists(self.pipeline.scenario.name)
         pointer = read_pointers(folder).get(f"as_of={day}")
         if pointer is None:
@@ -121,7 +128,6 @@ class OrderLoop(DayLoop):
         places = {str(article(product)): product for product in range(n)}
         for row in rows:
             orders[places[row["item_id"]]] = row["order_units"]
-        promoted = [night.version for night in self.state.nights if night.is_promoted]
         return orders, promoted[-1], rows[0]["policy_version"]
 
 

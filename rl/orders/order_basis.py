@@ -27,7 +27,7 @@ class OrderBasis:
     Attributes:
         dataset: of the night.
         forecaster: of demand.
-        forecasts: of each day and those until an order arrives, units, `(n_products, n_days, lead_days + 1)`; each
+        forecasts: of each day and those until the next order arrives, units, `(n_products, n_days, n_ahead)`; each
             knows the days before it, whatever split they are of.
         variance: of a day's demand around its forecast, as of `ForecastBaseStock`.
         laws: of demand.
@@ -86,7 +86,7 @@ class OrderBasis:
 
 
 def forecasts_of(forecaster: DemandForecaster, history: OrderHistory) -> FloatArray:
-    """Return the forecasts of all days, `(n_products, n_days, lead_days + 1)`."""
+    """Return the forecasts of all days, `(n_products, n_days, n_ahead)`."""
     levels = forecaster.levels(history.products, history.demand_days())
     return forecaster.ahead(history.products, levels[:, :-1], history.weekday, history.promoted)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from conf.specs.orders import LEARNERS
+from conf.specs.orders import LEARNERS, WASTED
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
 from rl.figures.orders import (
@@ -27,7 +27,7 @@ from rl.orders.order_history import OrderHistory
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
 from rl.orders.order_night import OrderNight, OrderTruth
 from rl.orders.order_replay import MILLIONTHS
-from rl.orders.tomorrow import TomorrowOrders
+from rl.orders.tomorrow import TomorrowOrders, no_orders_problem
 
 N_SHOWN_PRODUCTS = 4
 """Products drawn for being the largest, and as many for being changed most."""
@@ -63,6 +63,13 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_unlisted=n_unlisted(night.dataset.history),
         shared=_shared(night),
         plan=_plan(night),
+        is_waste_charged=None if night.dataset.history.shelf is None else night.dataset.history.shelf.is_charged,
+        order_days=str(night.dataset.history.order_days),
+        days_covered=night.dataset.history.n_ahead,
+        placed_elsewhere=_placed_elsewhere(led),
+        no_list=""
+        if tomorrow is not None
+        else no_orders_problem(night.dataset.history.order_days, night.dataset.history.next_day),
     )
 
 
@@ -79,6 +86,12 @@ def _plan(night: OrderNight) -> PlanFigures | None:
         others=tuple(sorted(others)[:_N_NAMED]),
         lead=_spread(night.selection.plan_lead),
     )
+
+
+def _placed_elsewhere(led: LedOrders) -> float:
+    """Return the share of today's rule's orders that were placed on days on which the scenario places none."""
+    placed = (led.draws[TODAY][0].flows["ordered"] > 0).sum(axis=0)
+    return float(placed[led.span.gaps == 0].sum() / max(int(placed.sum()), 1))
 
 
 def _shared(night: OrderNight) -> SharedLimitFigures | None:
@@ -129,6 +142,7 @@ def _ways(led: LedOrders, roles: Mapping[str, str], level: float, truth: OrderTr
             turnover=float(sold / n_draws / led.n_days / held) if held > 0 else None,
             truth=earned,
             **_room_told(led, name),
+            **_waste_told(led, name),
         )
 
 
@@ -142,6 +156,18 @@ def _room_told(led: LedOrders, name: str) -> dict[str, float]:
     return {"fullest": float(np.max(taken)) / room.limit, "days_beyond": float(np.mean(beyond))}
 
 
+def _waste_told(led: LedOrders, name: str) -> dict[str, float]:
+    """Return what a way to order wastes per product and week, units and money; nothing where all products keep."""
+    draws, shelf = led.draws[name], led.span.history.shelf
+    if shelf is None:
+        return {}
+    found = {"wasted": led.flow(name, WASTED).mean(axis=0).sum() / led.n_days * _DAYS_PER_WEEK}
+    if shelf.cost is not None:
+        paid = sum(float(draw.waste.sum()) for draw in draws if draw.waste is not None)
+        found["waste"] = paid / len(draws) / led.n_days * _WEEKLY
+    return found
+
+
 def _earned(led: LedOrders, name: str, level: float) -> Spread:
     try:
         return Spread.of(earned_interval(led, name, level=level))
@@ -151,12 +177,18 @@ def _earned(led: LedOrders, name: str, level: float) -> Spread:
 
 
 def _costs(led: LedOrders, name: str) -> FloatArray:
-    """Return holding, ordering and missed margin by draw, millionths, `(n_draws, n_products, n_days)`."""
+    """Return holding, ordering, charged waste and missed margin by draw, millionths.
+
+    Shape `(n_draws, n_products, n_days)`.
+    """
     span, money = led.span, led.span.money
     found = []
     for draw in led.draws[name]:
         ordered = draw.flows["ordered"]
         paid = money.order_line * (ordered > 0) + money.order_unit * ordered
+        shelf = span.history.shelf
+        if shelf is not None and shelf.is_charged and draw.waste is not None:
+            paid = paid + draw.waste
         found.append(draw.holding + paid + draw.missed)
     return np.array(found, dtype=np.float64) * span.is_known
 

@@ -8,9 +8,10 @@ from itertools import product
 
 import numpy as np
 
-from conf.specs.orders import ACTOR_LEARNERS, LEARNERS, ROW_LEARNERS, OrderCandidate
+from conf.specs.orders import ACTOR_LEARNERS, LEARNERS, ROW_LEARNERS, OrderCandidate, OrderMethod
 from rl.data.logged_episodes import IntArray
 from rl.errors import TrainingError
+from rl.inventory.order_days import OrderDays
 from rl.inventory.order_policy import OrderPolicy
 from rl.inventory.shared_room import best_price
 from rl.orders.order_basis import OrderBasis
@@ -95,7 +96,9 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
         least_order=0 if orders is None else orders.least_order,
         most_units=None if orders is None else orders.most_units,
         shared_limit=None if room is None else room.limit,
+        weekdays=basis.dataset.history.order_days.weekdays,
     )
+    numbers = numbers_of(candidate.algorithm, policy.order_days)
     demands = [basis.demand(span, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
     validation = basis.span(basis.dataset.splits["validation"])
     later = [basis.demand(validation, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
@@ -103,12 +106,12 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
     if candidate.algorithm == "plan":
         policy, planned = with_plan(policy, basis, span)
     if candidate.algorithm not in LEARNERS:
-        tuned, earned = tuned_numbers(policy, span, demands, NUMBERS[candidate.algorithm])
+        tuned, earned = tuned_numbers(policy, span, demands, numbers)
         return FittedOrders(priced(tuned, validation, later), earned, planned=planned)
     kept: list[tuple[float, FittedOrders]] = []
     curve = []
     for update, learned in _learned(policy, basis, span, candidate, seed=seed, n_threads=n_threads):
-        tuned, earned = tuned_numbers(learned, span, demands, NUMBERS[candidate.algorithm])
+        tuned, earned = tuned_numbers(learned, span, demands, numbers)
         tuned = priced(tuned, validation, later)
         seen = earned_a_week([validation.led(tuned, demand) for demand in later], validation)
         if not np.isfinite(seen):
@@ -117,6 +120,14 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
         kept.append((seen, FittedOrders(tuned, earned, n_updates=update)))
     best = max(kept, key=lambda one: one[0])[1]
     return replace(best, n_updates=curve[-1][0], curve=tuple(curve))
+
+
+def numbers_of(method: OrderMethod, days: OrderDays) -> dict[str, Sequence[float]]:
+    """Return what is tried of each number: an order that lasts for several days is as many days' demand larger."""
+    return {
+        name: [value * days.longest_gap for value in values] if name == "cap" else values
+        for name, values in NUMBERS[method].items()
+    }
 
 
 def _learned(

@@ -23,7 +23,9 @@ from rl.data.transition_columns import Columns, struct_columns
 from rl.data.transitions_reading import PublishedTransitions, read_item_categories, read_item_rooms, read_pack_sizes
 from rl.errors import DatasetError
 from rl.inventory.demand_forecast import DemandDays
+from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.shared_orders import Room
+from rl.inventory.shelf_life import ShelfLife
 
 NO_CATEGORY = "(none)"
 _DAYS_PER_WEEK = 7
@@ -43,12 +45,14 @@ class OrderHistory:
             from its start, as it does in replays: an empty shelf before that hides nothing.
         margin: of what was sold, millionths.
         pipeline: what the order of the day could count on, by day of arrival, `(n_products, n_days, lead_days)`.
-        promoted: told that morning for the day and those until an order arrives, `(n_products, n_days, lead_days + 1)`.
+        promoted: told that morning for the day and those until the next order arrives, `(n_products, n_days, n_ahead)`.
         next_pipeline: on the morning after the last day, `(n_products, lead_days)`.
-        next_promoted: told for that morning's day and those after it, `(n_products, lead_days + 1)`.
+        next_promoted: told for that morning's day and those after it, `(n_products, n_ahead)`.
         pack_size: units that are ordered together, `(n_products,)`.
         category: natural key of each product's.
         room: that all products share; None where the scenario has no shared limit.
+        shelf: how long products can be sold; None where the scenario declares nothing of it.
+        order_days: on which the scenario orders; what the log ordered on others is known all the same.
     """
 
     products: tuple[str, ...]
@@ -64,6 +68,8 @@ class OrderHistory:
     pack_size: IntArray
     category: tuple[str, ...]
     room: Room | None = None
+    shelf: ShelfLife | None = None
+    order_days: OrderDays = EVERY_DAY
 
     @property
     def n_days(self) -> int:
@@ -72,6 +78,21 @@ class OrderHistory:
     @property
     def lead_days(self) -> int:
         return int(self.pipeline.shape[2])
+
+    @property
+    def n_ahead(self) -> int:
+        """Days that an order looks ahead at, its own included."""
+        return int(self.promoted.shape[2])
+
+    @property
+    def next_day(self) -> date:
+        """The day after the last one: tomorrow, on whose morning orders may be placed."""
+        return self.last_day + timedelta(days=1)
+
+    @property
+    def gaps(self) -> IntArray:
+        """Days from each day's order to the next one, 0 on days without orders, `(n_days,)`."""
+        return self.order_days.gaps(self.weekday)
 
     @property
     def last_day(self) -> date:
@@ -125,8 +146,8 @@ def read_history(
         items: pinned versions of the items table; None takes the current ones.
 
     Raises:
-        DatasetError: a product with two decisions on one day, or one of which nothing says how much of a shared limit
-            it takes.
+        DatasetError: a product with two decisions on one day, one of which nothing says how much of a shared limit it
+            takes, or one that doesn't keep and of which nothing says what its waste costs, where that is charged.
     """
     scenario, ordering = pipeline.scenario, pipeline.scenario.ordering
     if ordering is None or scenario.orders is None:
@@ -136,13 +157,15 @@ def read_history(
         read_pack_sizes(lake, horizon, versions=items),
         read_item_categories(lake, horizon, versions=items),
     )
-    pipeline_now, promoted_now = stock_of(rows.observation, ordering.lead_days)
-    pipeline_next, promoted_next = stock_of(rows.next_observation, ordering.lead_days)
+    order_days, n, lead = OrderDays.of(scenario.orders.weekdays), len(rows.products), ordering.lead_days
+    n_ahead = lead + order_days.longest_gap
+    pipeline_now, promoted_now = stock_of(rows.observation, lead, n_ahead)
+    pipeline_next, promoted_next = stock_of(rows.next_observation, lead, n_ahead)
     is_last = rows.day == rows.n_days - 1
-    n, lead = len(rows.products), ordering.lead_days
-    next_pipeline, next_promoted = np.zeros((n, lead), dtype=np.int64), np.zeros((n, lead + 1), dtype=np.bool_)
+    next_pipeline, next_promoted = np.zeros((n, lead), dtype=np.int64), np.zeros((n, n_ahead), dtype=np.bool_)
     next_pipeline[rows.product[is_last]] = pipeline_next[is_last]
     next_promoted[rows.product[is_last]] = promoted_next[is_last]
+    category = tuple(categories.get(one, NO_CATEGORY) for one in rows.products)
     flows = {flow: name for name, flow in scenario.stock_metrics.items()}
     units = {flow: rows.metrics[flows[flow]] for flow in NEEDED_FLOWS}
     book = units["opening"] + units["received"] - units["sold"]
@@ -158,8 +181,10 @@ def read_history(
         next_pipeline=next_pipeline,
         next_promoted=next_promoted,
         pack_size=np.array([max(packs.get(one, 1), 1) for one in rows.products], dtype=np.int64),
-        category=tuple(categories.get(one, NO_CATEGORY) for one in rows.products),
+        category=category,
         room=_room(scenario.orders, rows.products, lake, horizon, items),
+        shelf=_shelf(scenario.orders, rows.products, category, lake, horizon, items),
+        order_days=order_days,
     )
 
 
@@ -179,15 +204,43 @@ def _room(orders: Orders, products: tuple[str, ...], lake: Lake, horizon: date, 
     return Room(np.array([told[one] for one in products], dtype=np.int64), limit.in_whole)
 
 
-def stock_of(observation: Columns, lead_days: int) -> tuple[IntArray, BoolArray]:
-    """Return stock by day of arrival, `(n, lead_days)`, and promotions told ahead, `(n, lead_days + 1)`.
+def _shelf(
+    orders: Orders,
+    products: tuple[str, ...],
+    category: tuple[str, ...],
+    lake: Lake,
+    horizon: date,
+    items: Versions | None,
+) -> ShelfLife | None:
+    if orders.shelf is None:
+        return None
+    days = np.array([orders.shelf.days_of(one) for one in category], dtype=np.int64)
+    told = read_item_rooms(lake, horizon, "cost", versions=items)
+    lacking = [one for one, kept in zip(products, days.tolist(), strict=True) if kept and told.get(one, 0) <= 0]
+    if lacking and orders.shelf.charged:
+        raise DatasetError(
+            f"orders.shelf charges waste at its cost, and items tell none above 0 of {len(lacking)} of {len(products)} "
+            f"products: {', '.join(lacking[:_N_NAMED])}{', …' if len(lacking) > _N_NAMED else ''}; deliver it of all, "
+            "or write charged: false"
+        )
+    if unknown := sorted({one.category for one in orders.shelf.categories} - set(category)):
+        raise DatasetError(
+            f"orders.shelf.categories: no product of the log is of {', '.join(unknown)}; the log has "
+            f"{', '.join(sorted(set(category))[:_N_NAMED])}"
+        )
+    cost = None if lacking else np.array([told.get(one, 0) for one in products], dtype=np.int64)
+    return ShelfLife(days, cost, orders.shelf.charged)
+
+
+def stock_of(observation: Columns, lead_days: int, n_ahead: int) -> tuple[IntArray, BoolArray]:
+    """Return stock by day of arrival, `(n, lead_days)`, and promotions told ahead, `(n, n_ahead)`.
 
     What is due on the day itself, or overdue, is counted on for it; a promotion that isn't observed is none.
     """
     due = [observation[f"units_due_in_{day}d"] for day in range(lead_days)]
     columns = [observation["units_on_hand"] + due[0], *due[1:]]
     nothing = np.zeros(len(due[0]), dtype=np.int64)
-    told = [observation.get(f"is_reduced_in_{day}d", nothing) == 1 for day in range(lead_days + 1)]
+    told = [observation.get(f"is_reduced_in_{day}d", nothing) == 1 for day in range(n_ahead)]
     return np.maximum(np.column_stack(columns), 0), np.column_stack(told)
 
 

@@ -192,7 +192,7 @@ def judge_orders(  # noqa: PLR0913 -- one argument per thing that the gate must 
         baseline: what it must beat: today's rule or the champion.
         formula: name of the best formula by validation days.
         gate: the spec's section.
-        flows: which flow of stock each side metric is, by name.
+        flows: which flow of a replay each side metric is, by name.
         alpha: the night's one-sided level.
         confidence: of intervals that are shown, and of guardrails.
         unit_of_value: currency.

@@ -1,7 +1,8 @@
 """A network that is led through the training days of many products, each with its own margin; gradients pass the stock.
 
 As in `rl.inventory.hindsight.training`, whose network this trains: orders are in parts of units, and days that ran out
-are drawn anew now and then. What differs is the cost, which is each product's own, and that days may be missing.
+are drawn anew now and then. What differs is the cost, which is each product's own, that days may be missing, and that
+orders may be placed on some weekdays alone: on the others stock is sold and held, and the gradient passes through.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rl.data.logged_episodes import IntArray
+from rl.data.logged_episodes import BoolArray, IntArray
 from rl.errors import TrainingError
 from rl.inventory.hindsight.target_network import TargetNetwork
+from rl.inventory.order_days import covered_days
 from rl.inventory.order_policy import OrderPolicy
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_replay import OrderSpan
 from rl.policy.network import DenseNetwork
 
 _LEAST_SCALE = 0.05
+_DAYS_PER_WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class LearnerSettings:
         n_updates: gradient steps.
         batch_size: windows of days that an update looks at.
         n_days: days of a window whose cost counts.
-        n_warm_up: days before them, for stock to become the policy's own.
+        n_warm_up: days before them, for stock to become the policy's own; where orders aren't placed every day, a week
+            and the days that an order takes, so that what counts are whole weeks of arrivals.
         learning_rate: at the start; it falls along a cosine to 0.
         average_rate: by which averaged weights follow; the average is what is kept.
         n_checkpoints: averaged networks that validation days choose from, evenly over the last half.
@@ -72,8 +76,13 @@ def learn_levels(
     torch.manual_seed(seed)
     windows = _Windows(policy, basis, span, settings, seed)
     lead_time = policy.costs.lead_time
+    n_forecasts = policy.n_forecasts
     network = TargetNetwork(
-        2 * lead_time + 3, settings.hidden_units, level=windows.usual_level, scale=1.0, n_forecasts=lead_time + 1
+        lead_time + n_forecasts + 2,
+        settings.hidden_units,
+        level=windows.usual_level,
+        scale=1.0,
+        n_forecasts=n_forecasts,
     )
     averaged = copy.deepcopy(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
@@ -107,21 +116,27 @@ class _Windows:
         self._holding, self._lead_time = policy.costs.holding_cost, policy.costs.lead_time
         self._generator = np.random.default_rng([seed, 73])
         self._seed, self._n_drawn = seed, 0
-        length = settings.n_warm_up + settings.n_days
+        self._gaps, self._is_daily = span.gaps, policy.order_days.is_daily
+        self._n_warm_up = settings.n_warm_up if self._is_daily else _DAYS_PER_WEEK + self._lead_time
+        self._length = length = self._n_warm_up + settings.n_days
         known = np.cumsum(np.pad(span.is_known, ((0, 0), (1, 0))), axis=1)
-        self._product, self._start = np.nonzero(known[:, length:] - known[:, :-length] == length)
+        is_whole: BoolArray = known[:, length:] - known[:, :-length] == length
+        # All windows begin on the same day of orders: what counts ends as the next one's would arrive.
+        begins = span.history.weekday[span.days][: is_whole.shape[1]] == policy.weekdays[0]
+        self._product, self._start = np.nonzero(is_whole if self._is_daily else is_whole & begins)
         if not len(self._product):
             raise TrainingError(f"{policy.name}: no product has {length} known training days in a row; build more")
         products = span.history.products
         bound = policy.of(products, span.history.pack_size)
-        self._margin, quantiles = bound.margin, bound.quantiles()
-        forecasts = span.forecasts
+        self._margin = bound.margin
+        forecasts = covered_days(span.forecasts, self._lead_time, np.broadcast_to(self._gaps, span.shape))
         scale = np.maximum(forecasts.mean(axis=2, keepdims=True), _LEAST_SCALE)
-        own = np.broadcast_to(quantiles[:, None, None], scale.shape)
+        own = np.stack([bound.quantiles(int(max(gap, 1))) for gap in self._gaps], axis=1)[:, :, None]
         self._features = np.concatenate([forecasts, np.log(scale), own], axis=2).astype(np.float32)
         spread = np.sqrt((policy.variance[0] * forecasts + policy.variance[1] * forecasts**2).sum(axis=2))
         level = (forecasts.sum(axis=2) + own[:, :, 0] * spread) / scale[:, :, 0]
-        self.usual_level = float(np.median(level[span.is_known]))
+        self.usual_level = float(np.median(level[span.is_known & (self._gaps > 0)]))
+        self._forecasts = span.forecasts.astype(np.float32)
         self._demand: IntArray = np.zeros((0, 0), dtype=np.int64)
 
     def cost(self, network: TargetNetwork) -> torch.Tensor:
@@ -132,19 +147,22 @@ class _Windows:
         self._n_drawn += 1
         chosen = generator.integers(len(self._product), size=settings.batch_size)
         products, starts = self._product[chosen], self._start[chosen]
-        days = starts[None, :] + np.arange(settings.n_warm_up + settings.n_days)[:, None]
+        days = starts[None, :] + np.arange(self._length)[:, None]
         features = torch.from_numpy(self._features[products[None, :], days])
         demand = torch.from_numpy(self._demand[products[None, :], days].astype(np.float32))
         margin = torch.from_numpy(self._margin[products].astype(np.float32))
-        usual = self._features[products, starts, : self._lead_time + 1].mean(axis=1, keepdims=True)
+        usual = self._forecasts[products, starts].mean(axis=1, keepdims=True)
         drawn = generator.integers(0, 4, size=(settings.batch_size, self._lead_time)) * usual
         pipeline = torch.from_numpy(np.round(drawn).astype(np.float32))
+        is_placed = torch.from_numpy((self._gaps[days] > 0).astype(np.float32))
         total = torch.zeros(())
         for day in range(len(demand)):
             order = network(pipeline, features[day])
+            if not self._is_daily:
+                order = order * is_placed[day]
             left = pipeline[:, 0] - demand[day]
             left_over = torch.relu(left)
-            if day >= settings.n_warm_up:
+            if day >= self._n_warm_up:
                 total = total + (self._holding * left_over + margin * torch.relu(-left)).mean()
             arriving = pipeline[:, 1:2] if self._lead_time > 1 else order[:, None]
             rest = [pipeline[:, 2:], order[:, None]] if self._lead_time > 1 else []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from conf.specs.orders import guarded_flows
 from rl.errors import EvaluationError, PolicyError, ShopError
 from rl.gate.alpha_spending import NightLevel
 from rl.inventory.order_policy import OrderPolicy
@@ -122,7 +123,7 @@ def order_night(
         baseline=TODAY if champion is None else champion.name,
         formula=selection.formula,
         gate=scenario.gate,
-        flows=scenario.stock_metrics,
+        flows=guarded_flows(scenario),
         alpha=before.level.level,
         confidence=confidence,
         unit_of_value=scenario.reward.unit,

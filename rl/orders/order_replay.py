@@ -1,7 +1,8 @@
 """Policies led through a span of products' days, each stretch of days from the stock that was there when it began.
 
 A product that comes, leaves, or has days that aren't known has several stretches, or short ones; a stretch ends where
-the next day isn't known. Orders arrive on the promised day. What is earned is exact, in millionths.
+the next day isn't known. Orders are placed on the scenario's days and arrive on the promised one; stock moves on all.
+What is earned is exact, in millionths.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conf.specs.orders import WASTED
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.inventory.order_policy import OrderCosts, OrderPolicy, ProductOrders
@@ -111,12 +113,14 @@ class Replayed:
     """What a policy would have done, each array `(n_products, n_days)` of the span, 0 where a day isn't known.
 
     Attributes:
-        earned: margin less holding and ordering, millionths.
-        flows: units by name of `conf.specs.orders.GUARDED_FLOWS`; `ran_out` is 1 on days that left nothing.
+        earned: margin less holding and ordering, and less waste where that is charged, millionths.
+        flows: units by name of `conf.specs.orders.GUARDED_FLOWS`; `ran_out` is 1 on days that left nothing. Where
+            products don't keep, `wasted`, too: what couldn't be sold on the next day.
         lost: units of demand beyond the stock.
         holding: of `earned`, what holding cost, millionths.
         missed: margin that lost demand would have brought, millionths; no part of `earned`.
         position: units on hand and on the way after the day's order.
+        waste: what wasted units cost, charged or not, millionths; None where products keep, or nobody told the cost.
     """
 
     earned: IntArray
@@ -125,6 +129,7 @@ class Replayed:
     holding: IntArray
     missed: IntArray
     position: IntArray
+    waste: IntArray | None = None
 
 
 class OrderSpan:
@@ -135,7 +140,7 @@ class OrderSpan:
 
         Args:
             history: of all days.
-            forecasts: of each day and those until an order arrives, `(n_products, n_days, lead_days + 1)`, of all days.
+            forecasts: of each day and those until the next order arrives, `(n_products, n_days, n_ahead)`, of all days.
             money: what is earned and paid.
             days: columns of the span.
 
@@ -152,13 +157,26 @@ class OrderSpan:
         self._opening = history.pipeline[self.stretches.product, start + self.stretches.first]
         logged = self.stretches.taken(history.units["ordered"][:, days])
         self._features = np.concatenate(
-            [self.stretches.taken(self.forecasts), logged[:, :, None].astype(np.float64)], axis=2
+            [self.stretches.taken(self._known_ahead), logged[:, :, None].astype(np.float64)], axis=2
         )
         self.margin = np.take_along_axis(money.margin, history.promoted[:, days, 0].astype(np.int64), axis=1)
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.is_known.shape[0], self.is_known.shape[1]
+
+    @property
+    def _known_ahead(self) -> FloatArray:
+        """Forecasts, and behind them the days until the next order where not every day is one for orders."""
+        if self.history.order_days.is_daily:
+            return self.forecasts
+        gaps = np.broadcast_to(self.gaps[None, :, None], (*self.shape, 1))
+        return np.concatenate([self.forecasts, gaps.astype(np.float64)], axis=2)
+
+    @property
+    def gaps(self) -> IntArray:
+        """Days from each day's order to the next one, 0 on days without orders, `(n_days,)`."""
+        return np.asarray(self.history.gaps[self.days])
 
     @property
     def sold(self) -> IntArray:
@@ -183,8 +201,10 @@ class OrderSpan:
         """Return what the policy would have done; demand is `(n_products, n_days)`.
 
         Raises:
-            EvaluationError: orders that take the stock beyond the shared limit.
+            EvaluationError: orders on other days than the scenario's, or that take the stock beyond the shared limit.
         """
+        if policy.order_days != self.history.order_days:
+            raise EvaluationError(f"{policy.name} orders {policy.order_days}, the scenario {self.history.order_days}")
         rows, history = self.stretches.product, self.history
         names = tuple(history.products[row] for row in rows.tolist())
         if history.room is None:
@@ -223,14 +243,26 @@ class OrderSpan:
 
     def _replayed(self, policy: OrderingPolicy, demand: IntArray) -> Replayed:
         taken = self.stretches.taken
-        units = replayed(policy, taken(demand), self._rules, features=self._features, opening=self._opening)
+        units = replayed(
+            policy,
+            taken(demand),
+            self._rules,
+            features=self._features,
+            opening=self._opening,
+            shelf_days=self._shelf_days,
+        )
         return self._reckoned(units, self.stretches.placed)
+
+    @property
+    def _shelf_days(self) -> IntArray | None:
+        shelf = self.history.shelf
+        return None if shelf is None else shelf.days[self.stretches.product]
 
     def _replayed_together(self, policy: ProductOrders, demand: IntArray) -> Replayed:
         """Return the same with each stretch on its own days, so that all products of a day share its room."""
         stretches = self.stretches
         active = stretches.active(self.shape[1])
-        features = np.concatenate([self.forecasts[stretches.product], active[:, :, None]], axis=2)
+        features = np.concatenate([self._known_ahead[stretches.product], active[:, :, None]], axis=2)
         units = replayed(
             _ActiveOrders(policy),
             demand[stretches.product] * active,
@@ -238,6 +270,7 @@ class OrderSpan:
             features=features,
             opening=self._opening,
             starts=stretches.first,
+            shelf_days=self._shelf_days,
         )
         return self._reckoned(units, stretches.placed_by_day)
 
@@ -249,6 +282,11 @@ class OrderSpan:
         )
         holding = money.holding * left
         paid = money.order_line * (order > 0) + money.order_unit * order
+        wasted = np.zeros_like(left) if units.wasted is None else placed(units.wasted, self.shape)
+        shelf = self.history.shelf
+        waste = None if shelf is None or shelf.cost is None else shelf.cost[:, None] * wasted
+        if waste is not None and shelf is not None and shelf.is_charged:
+            paid = paid + waste
         return Replayed(
             earned=self.margin * sales - holding - paid,
             flows={
@@ -256,12 +294,14 @@ class OrderSpan:
                 "ordered": order,
                 "sold": sales,
                 "closing": left,
-                "ran_out": (self.is_known & (left == 0)).astype(np.int64),
+                "ran_out": (self.is_known & (left + wasted == 0)).astype(np.int64),
+                **({} if shelf is None else {WASTED: wasted}),
             },
             lost=lost,
             holding=holding,
             missed=self.margin * lost,
             position=position,
+            waste=waste,
         )
 
 

@@ -3,7 +3,9 @@
 A level is so many standard deviations beside the quantile that a product's margin asks for. As it was logged, a row
 holds the order of a day, what the day earned, and the stock of the next morning. Where demand is declared not to depend
 on orders, the same day tells what every other level would have led to (relabelling): the next morning's stock, and, on
-the day on which the order arrives, the first that it can change, what is sold and left.
+the day on which the order arrives, the first that it can change, what is sold and left. Where orders aren't placed
+every day, rows are of the days on which they are: what counts are the days until the next order, or until the next
+one's arrival, and what follows is the stock on the next day of orders.
 
 Source: as of `rl.inventory.order_decisions`.
 """
@@ -16,10 +18,12 @@ from typing import Literal
 
 import numpy as np
 
-from rl.data.logged_episodes import FeatureArray, FloatArray, IntArray
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.errors import TrainingError
+from rl.inventory.order_days import covered_days
 from rl.inventory.order_policy import OrderPolicy, ProductOrders, network_inputs
 from rl.inventory.policies.forecast_levels import ForecastBaseStock
+from rl.inventory.stock import StockStates, after_period
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_replay import MILLIONTHS, OrderSpan
 
@@ -33,11 +37,11 @@ DrawLevels = Callable[[np.random.Generator, int], FloatArray]
 
 @dataclass(frozen=True)
 class LevelRows:
-    """Decisions of products, each followed by what the next morning saw.
+    """Decisions of products, each followed by what the next one's morning saw.
 
     Attributes:
         features: seen when the order was placed, as of `network_inputs`, `(n, n_features)`.
-        following: seen on the next morning, of the same shape.
+        following: seen on the next morning of orders, of the same shape.
         offset: level that was ordered up to, in standard deviations beside the product's quantile, `(n,)`.
         reward: in what a usual day of the product sells for, so that all products teach alike, less their mean, which
             no order moves, `(n,)`.
@@ -87,17 +91,22 @@ _Rows = tuple[FeatureArray, FeatureArray, FloatArray, FloatArray]
 
 
 class _Days:
-    """Days of a span whose orders arrive within it, every day in between known; one row each."""
+    """Days of orders of a span, every day known until the next order has arrived; one row each."""
 
     def __init__(self, policy: OrderPolicy, basis: OrderBasis, span: OrderSpan, seed: int) -> None:
         self._lead = policy.costs.lead_time
         known = np.cumsum(np.pad(span.is_known, ((0, 0), (1, 0))), axis=1)
-        length = self._lead + 1
-        self._product, self._day = np.nonzero(known[:, length:] - known[:, :-length] == length)
+        ends = np.arange(span.shape[1]) + self._lead + np.maximum(span.gaps, 1)
+        is_whole = (span.gaps > 0) & (ends <= span.shape[1])
+        last = np.minimum(ends, span.shape[1])
+        is_known: BoolArray = known[:, last] - known[:, :-1] == (last - np.arange(span.shape[1]))
+        self._product, self._day = np.nonzero(is_known & is_whole)
         if not len(self._product):
+            length = self._lead + policy.order_days.longest_gap
             raise TrainingError(f"{policy.name}: no product has {length} known training days in a row; build more")
         self._span = span
         self._rule = ForecastBaseStock(0.0, self._lead, policy.variance)
+        self._gaps = span.gaps[self._day]
         self._demand = basis.demand(span, seed)
         history = span.history
         self._orders = self._bound(policy)
@@ -115,47 +124,61 @@ class _Days:
         return policy.of(names, history.pack_size[self._product])
 
     def as_logged(self) -> _Rows:
-        """Return the orders as they were, each as the level that it ordered up to, with what its own day earned."""
+        """Return the orders as they were, each as its level, with what the days until the next one earned."""
         span, money = self._span, self._span.money
-        ordered = span.history.units["ordered"][:, span.days][self._product, self._day]
-        sold = span.sold[self._product, self._day]
-        left = np.maximum(self._pipeline[:, 0] - sold, 0)
-        earned = span.margin[self._product, self._day] * sold - money.holding * left
+        logged = span.history.units["ordered"][:, span.days]
+        stock: IntArray = span.history.pipeline[:, span.days, 0]
+        earned: FloatArray = np.zeros(self.n)
+        ordered, n_lines = np.zeros(self.n, dtype=np.int64), np.zeros(self.n, dtype=np.int64)
+        for ahead in range(int(self._gaps.max())):
+            counts = ahead < self._gaps
+            # What was ordered on days between came with the order, as far as the policy's days go.
+            day = np.where(counts, self._day + ahead, self._day)
+            sold, placed = span.sold[self._product, day], logged[self._product, day] * counts
+            left = np.maximum(stock[self._product, day] - sold, 0)
+            earned += np.where(counts, span.margin[self._product, day] * sold - money.holding * left, 0)
+            ordered += placed
+            n_lines += placed > 0
         at_quantile = self._level(np.zeros(self.n))
         spread = np.maximum(self._level(np.ones(self.n)) - at_quantile, _LEAST_SPREAD)
         offset = (self._pipeline.sum(axis=1) + ordered - at_quantile) / spread
-        following: IntArray = span.history.pipeline[:, span.days][self._product, self._day + 1]
-        return self._rows(offset, ordered, earned, following)
+        following: IntArray = span.history.pipeline[:, span.days][self._product, self._day + self._gaps]
+        return self._rows(offset, ordered, n_lines, earned, following)
 
     def relabelled(self, offset: FloatArray) -> _Rows:
-        """Return the days with those levels instead, and what they lead to on the day of arrival."""
-        span, money, lead = self._span, self._span.money, self._lead
+        """Return the days with those levels instead, and what they lead to on the days that the order lasts for."""
+        span, money = self._span, self._span.money
         position = self._pipeline.sum(axis=1)
         wished = np.maximum(np.floor(self._level(offset) - position + 0.5), 0).astype(np.int64)
         order = self._orders.limits.nearest(wished, position)
-        demand = np.stack([self._demand[self._product, self._day + ahead] for ahead in range(lead + 1)], axis=1)
-        stock = self._pipeline[:, 0]
-        for ahead in range(lead):
-            stock = np.maximum(stock - demand[:, ahead], 0)
-            stock = stock + (self._pipeline[:, ahead + 1] if ahead + 1 < lead else order)
-        sold = np.minimum(stock, demand[:, lead])
-        margin = span.margin[self._product, self._day + lead]
-        following = np.column_stack([self._pipeline[:, 1:], order])
-        following[:, 0] += np.maximum(self._pipeline[:, 0] - demand[:, 0], 0)
-        return self._rows(offset, order, margin * sold - money.holding * (stock - sold), following)
+        states, following, earned = StockStates(self._pipeline), self._pipeline, np.zeros(self.n)
+        for ahead in range(self._lead + int(self._gaps.max())):
+            following = np.where((self._gaps == ahead)[:, None], states.pipeline, following)
+            day = np.minimum(self._day + ahead, span.shape[1] - 1)
+            placed = order if ahead == 0 else np.zeros_like(order)
+            states, units = after_period(states, placed, self._demand[self._product, day])
+            counts = (ahead >= self._lead) & (ahead < self._lead + self._gaps)
+            margin = span.margin[self._product, day]
+            earned += np.where(counts, margin * units.sales - money.holding * units.left_over, 0)
+        return self._rows(offset, order, (order > 0).astype(np.int64), earned, following)
 
-    def _rows(self, offset: FloatArray, order: IntArray, earned: IntArray, following: IntArray) -> _Rows:
+    def _rows(
+        self, offset: FloatArray, order: IntArray, n_lines: IntArray, earned: FloatArray, following: IntArray
+    ) -> _Rows:
         money = self._span.money
-        reward = (earned - money.order_line * (order > 0) - money.order_unit * order) / MILLIONTHS / self._usual
-        return self._seen(self._pipeline, 0), self._seen(following, 1), offset, reward
+        reward = (earned - money.order_line * n_lines - money.order_unit * order) / MILLIONTHS / self._usual
+        return self._seen(self._pipeline, 0), self._seen(following, self._gaps), offset, reward
 
     def _level(self, offset: FloatArray) -> FloatArray:
         """Return the level of each row, units, `(n,)`."""
-        forecasts = self._span.forecasts[self._product, self._day]
-        return self._rule.levels(forecasts, self._orders.quantiles() + offset)
+        return self._rule.levels(self._covered(self._day), self._orders.quantiles(self._gaps) + offset)
 
-    def _seen(self, pipeline: IntArray, ahead: int) -> FeatureArray:
-        forecasts = self._span.forecasts[self._product, self._day + ahead]
+    def _covered(self, day: IntArray) -> FloatArray:
+        return covered_days(self._span.forecasts[self._product, day], self._lead, self._span.gaps[day])
+
+    def _seen(self, pipeline: IntArray, ahead: IntArray | int) -> FeatureArray:
+        day = self._day + ahead
+        forecasts = self._covered(day)
         scale = np.maximum(forecasts.mean(axis=1, keepdims=True), _LEAST_SCALE)
-        quantile = self._orders.quantiles()[:, None]
+        quantile = self._orders.quantiles(np.maximum(self._span.gaps[day], 1))[:, None]
         return network_inputs(pipeline / scale, forecasts / scale, scale, quantile).astype(np.float32)

@@ -50,7 +50,7 @@ class OrderDataset:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of schema version, spec, partitions, packs, categories and split boundaries."""
+        """Hash of schema version, spec, partitions, packs, categories, split boundaries, and days of orders."""
         manifest = next(iter(self.published.manifests.values()))
         content = {
             "schema_version": manifest.schema_version,
@@ -62,6 +62,11 @@ class OrderDataset:
         }
         if (room := self.history.room) is not None:
             content["room"] = [room.per_unit.tolist(), room.limit]
+        if (shelf := self.history.shelf) is not None:
+            cost = None if shelf.cost is None else shelf.cost.tolist()
+            content["shelf"] = [shelf.days.tolist(), cost, shelf.is_charged]
+        if not self.history.order_days.is_daily:
+            content["weekdays"] = self.history.order_days.weekdays
         return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
     @cached_property

@@ -30,6 +30,8 @@ from rl.orders.order_rows import LevelRows, level_rows
 from rl.policy.network import DenseNetwork
 
 DISCOUNT = 0.9
+"""Of a day; of the days between two orders in the mean, where there are several."""
+_DAYS_PER_WEEK = 7
 _UNUSUAL = 0.01
 """Share of logged levels at either end that a range leaves out: 5% of a test bed's orders are odd."""
 _LEAST_REACH = 0.25
@@ -107,7 +109,7 @@ def learn_values(
     seeded = SeededCandidate(policy.name, Candidate.model_validate(settings.of(candidate, seed)), seed)
     rows = value_rows(policy, basis, span, candidate, n_copies=settings.n_copies, seed=seed)
     training = TrainingSettings(
-        discount=DiscountFunction.of(DiscountRate(gamma=DISCOUNT)), n_threads=settings.n_threads
+        discount=DiscountFunction.of(DiscountRate(gamma=_between_orders(policy))), n_threads=settings.n_threads
     )
     for kept in train_candidate(seeded, rows, None, training).kept:
         if not isinstance(kept.network, DenseNetwork):
@@ -135,8 +137,13 @@ def learn_actors(
     """
     rows, levels = actor_rows(policy, basis, span, candidate, n_copies=settings.n_copies, seed=seed)
     spec = ContinuousCandidate.model_validate(settings.of(candidate, seed))
-    for update, network in train_actor(spec, seed, rows, gamma=DISCOUNT, n_threads=settings.n_threads):
+    for update, network in train_actor(spec, seed, rows, gamma=_between_orders(policy), n_threads=settings.n_threads):
         yield update, replace(policy, network=network, level_range=levels)
+
+
+def _between_orders(policy: OrderPolicy) -> float:
+    """Return the discount from an order to the next one, in the mean over its days."""
+    return float(DISCOUNT ** (_DAYS_PER_WEEK / len(policy.weekdays)))
 
 
 def value_rows(

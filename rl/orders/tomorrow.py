@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import PolicyError
+from rl.inventory.order_days import OrderDays, covered_days
 from rl.inventory.order_policy import OrderPolicy
 from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockStates
@@ -26,12 +27,14 @@ class TomorrowOrders:
         category: natural key of each product's.
         on_hand: units that the morning's count is expected to find, and what is due that day.
         on_the_way: units due later.
-        forecast: demand from the order to the end of the day that it arrives on, units.
+        forecast: demand from the order to the next one's arrival, units.
         level: that is ordered up to, units and parts of them.
         pack_size: units that are ordered together.
         order: units.
         held_back: units that would be ordered too, if the products shared no limit.
         room: that they share; `taken` is that of products without a line. None without a shared limit.
+        days_covered: that the orders last for, from the day on, until the next ones arrive.
+        is_daily: whether orders are placed every day, so that they last to the day of their arrival.
     """
 
     day: date
@@ -45,6 +48,8 @@ class TomorrowOrders:
     order: IntArray
     held_back: IntArray
     room: Room | None = None
+    days_covered: int = 1
+    is_daily: bool = True
 
     @property
     def room_taken(self) -> int:
@@ -61,7 +66,10 @@ class TomorrowOrders:
         have = int(self.on_hand[row] + self.on_the_way[row])
         rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
         left_out = f" ({self.held_back[row]:,} fewer, for the limit that all share)" if self.held_back[row] else ""
-        wanted = f"about {self.forecast[row]:.0f} will be asked for until it arrives and on that day"
+        until = "until it arrives and on that day"
+        if not self.is_daily:
+            until = f"in {self.days_covered} days, until the next order arrives"
+        wanted = f"about {self.forecast[row]:.0f} will be asked for {until}"
         if self.order[row]:
             pack = f" in packs of {self.pack_size[row]}" if self.pack_size[row] > 1 else ""
             return f"{wanted}; {rest}: {self.order[row]:,} more{pack}{left_out}"
@@ -74,8 +82,11 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     """Return the orders of the morning after the history's last day.
 
     Raises:
-        PolicyError: no product had a decision on the last day, or the policy is for another lead time.
+        PolicyError: no product had a decision on the last day, the policy is for another lead time or orders on other
+            days, or no orders are placed that morning (`no_orders_problem`).
     """
+    if problem := no_orders_problem(history.order_days, history.next_day):
+        raise PolicyError(problem)
     listed = np.flatnonzero(history.is_listed)
     if not len(listed):
         raise PolicyError(f"no product was counted on {history.last_day}, so that nothing is known to order by")
@@ -84,29 +95,45 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
             f"policy {policy.version} orders for {counted(policy.costs.lead_time, 'day')} of waiting, the scenario "
             f"declares {history.lead_days}; register a night of the scenario as it is now, and promote it"
         )
+    if policy.order_days != history.order_days:
+        raise PolicyError(
+            f"policy {policy.version} orders {policy.order_days}, the scenario {history.order_days}; register a night "
+            "of the scenario as it is now, and promote it"
+        )
     names = tuple(history.products[row] for row in listed.tolist())
     levels = policy.forecaster.levels(history.products, history.demand_days())[listed, -1:]
-    weekday = np.array([(history.last_day + timedelta(days=1)).weekday()], dtype=np.int64)
+    weekday = np.array([history.next_day.weekday()], dtype=np.int64)
     forecasts = policy.forecaster.ahead(names, levels, weekday, history.next_promoted[listed][:, None, :])[:, 0]
-    states = StockStates(history.next_pipeline[listed], forecasts)
+    gaps = np.repeat(history.order_days.gaps(weekday), len(listed))
+    states = StockStates(history.next_pipeline[listed], np.column_stack([forecasts, gaps]))
     bound = policy.of(names, history.pack_size[listed], _room(history))
     level, order = bound.advise(states)
     free = order if bound.room is None else bound.without_room().order(states)
     found = TomorrowOrders(
-        day=history.last_day + timedelta(days=1),
+        day=history.next_day,
         products=names,
         category=tuple(history.category[row] for row in listed.tolist()),
         on_hand=states.stock,
         on_the_way=states.position - states.stock,
-        forecast=forecasts.sum(axis=1),
+        forecast=covered_days(forecasts, history.lead_days, gaps).sum(axis=1),
         level=level,
         pack_size=history.pack_size[listed],
         order=order,
         held_back=np.maximum(free - order, 0),
         room=bound.room,
+        days_covered=history.lead_days + int(gaps[0]),
+        is_daily=history.order_days.is_daily,
     )
     refuse_wrong_orders(found, policy)
     return found
+
+
+def no_orders_problem(days: OrderDays, day: date) -> str:
+    """Return why no orders are placed on a morning, and when the next ones are; empty where they are."""
+    if days.has(day):
+        return ""
+    following = days.next_from(day)
+    return f"no orders on {day:%A} {day}: they are placed {days}, next on {following:%A} {following}"
 
 
 def _room(history: OrderHistory) -> Room | None:

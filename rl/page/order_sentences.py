@@ -33,6 +33,9 @@ ROLES = {
 }
 
 
+_EVERY_DAY = "every day"
+
+
 def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
     """Return what every figure rests on that no log can show."""
     days = f"{orders.lead_days} days" if orders.lead_days > 1 else "a day"
@@ -40,9 +43,39 @@ def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
         "Declared, not measured: demand doesn't depend on what is ordered. Every way to order is led through the same "
         "demand. Where an empty shelf sends shoppers to the next product, or a full one draws them in, the figures are "
         "wrong.",
-        f"Orders are taken to arrive {days} after they are placed, as promised, by every way alike.",
+        f"Orders are {_placed(orders)}taken to arrive {days} after they are placed, as promised, by every way alike."
+        f"{_lasting(orders)}",
         _censored(orders),
+        *_wasted(orders),
         *_shared(orders),
+    )
+
+
+def _wasted(orders: OrderFigures) -> tuple[str, ...]:
+    if orders.is_waste_charged is None:
+        return ()
+    charged = "taken off what is earned" if orders.is_waste_charged else "no part of what is earned"
+    return (
+        "Products that don't keep are taken to be sold oldest first, and what is past its days (orders.shelf) leaves "
+        "the stock as waste. No log tells how old units are: what lies there as a replay begins counts as fresh. What "
+        f"waste costs is {charged}.",
+    )
+
+
+def _placed(orders: OrderFigures) -> str:
+    return "" if orders.order_days == _EVERY_DAY else f"placed {orders.order_days}, and "
+
+
+def _lasting(orders: OrderFigures) -> str:
+    """Return what orders have to last for, where they aren't placed every day."""
+    if orders.order_days == _EVERY_DAY:
+        return ""
+    lasting = f" Each has to last for up to {counted(orders.days_covered or 0, 'day')}, until the next one arrives."
+    if not orders.placed_elsewhere:
+        return lasting
+    return (
+        f"{lasting} Today's rule is led as it was logged: {share(orders.placed_elsewhere)} of its orders were placed "
+        "on other days, a freedom that the others don't have."
     )
 
 
@@ -166,6 +199,8 @@ def plan_sentence(figures: NightFigures, orders: OrderFigures) -> str:
 
 def list_sentence(orders: OrderFigures) -> str:
     """Return what tomorrow's list holds, and what it leaves out."""
+    if orders.no_list:
+        return f"There are {orders.no_list}. The night before makes their list."
     if orders.day is None:
         return "No list for tomorrow: no product was counted on the last day."
     left_out = ""

@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from rl.errors import PolicyError
+from rl.inventory.order_days import OrderDays
 from rl.inventory.order_policy import ORDER_POLICY_FILE, OrderPolicy, load_order_policy
 from rl.page.wording import counted
 from rl.registry.champion import strange_version, unloadable, version_folder, version_in_force
@@ -34,13 +35,16 @@ class OrderChampion:
         return f"champion (version {self.version.version})"
 
 
-def find_order_champion(client: MlflowClient, key: NightKey, *, lead_days: int) -> OrderChampion | None:
+def find_order_champion(
+    client: MlflowClient, key: NightKey, *, lead_days: int, order_days: OrderDays
+) -> OrderChampion | None:
     """Return the champion that the night's candidate is compared with; None where there is none.
 
     Args:
         client: MLflow's, from `open_store`.
         key: of the night.
         lead_days: that the scenario declares; a champion for others orders for another arrival.
+        order_days: on which the scenario orders; a champion for others orders for another time.
     """
     version = version_in_force(client, key)
     if version is None:
@@ -56,6 +60,8 @@ def find_order_champion(client: MlflowClient, key: NightKey, *, lead_days: int) 
             f"it orders for {counted(policy.costs.lead_time, 'day')} of waiting, the scenario now declares {lead_days}"
         )
         return OrderChampion(version, None, problem)
+    if policy.order_days != order_days:
+        return OrderChampion(version, None, f"it orders {policy.order_days}, the scenario now {order_days}")
     return OrderChampion(version, policy)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.settings import PROJECT_ROOT
-from rl.inventory.order_policy import load_order_policy
-from rl.inventory.served_orders import PACK_COLUMN, ROOM_COLUMN, forecast_column, units_column
+from rl.inventory.order_policy import OrderPolicy, load_order_policy
+from rl.inventory.served_orders import PACK_COLUMN, ROOM_COLUMN, WEEKDAY_COLUMN, forecast_column, units_column
 from rl.policy import StochasticPolicy, load_policy
 from rl.policy.served_model import AVAILABLE_COLUMN
 
@@ -36,11 +36,13 @@ SERVED_ORDERS_CODE = (
     "rl/inventory/demand_forecast.py",
     "rl/inventory/limits.py",
     "rl/inventory/on_the_way.py",
+    "rl/inventory/order_days.py",
     "rl/inventory/order_policy.py",
     "rl/inventory/plan_tables.py",
     "rl/inventory/replay.py",
     "rl/inventory/served_orders.py",
     "rl/inventory/shared_orders.py",
+    "rl/inventory/shelf_life.py",
     "rl/inventory/stock.py",
     "rl/inventory/policies/__init__.py",
     "rl/inventory/policies/forecast_levels.py",
@@ -107,7 +109,6 @@ def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:
     from mlflow.models import ModelSignature  # noqa: PLC0415  (as above)
 
     policy = load_order_policy(policy_folder)
-    lead_time, is_shared = policy.costs.lead_time, policy.shared_limit is not None
     with tempfile.TemporaryDirectory() as staged:
         code = Path(staged)
         for name in SERVED_ORDERS_CODE:
@@ -118,21 +119,22 @@ def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:
             data_path=str(policy_folder),
             code_paths=[str(code / "conf"), str(code / "rl")],
             pip_requirements=[f"{name}=={version(name)}" for name in SERVED_ORDERS_PACKAGES],
-            signature=ModelSignature(*_order_columns(lead_time, is_shared=is_shared)),
-            input_example=_order_example(lead_time, is_shared=is_shared),
+            signature=ModelSignature(*_order_columns(policy)),
+            input_example=_order_example(policy),
         )
 
 
-def _order_columns(lead_time: int, *, is_shared: bool) -> tuple[Any, Any]:
+def _order_columns(policy: OrderPolicy) -> tuple[Any, Any]:
     """Return the schemas of what an ordering model takes of each product, and of what it answers."""
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec  # noqa: PLC0415  (as above)
 
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.string, "item_id"),
-        *(ColSpec(DataType.long, units_column(day)) for day in range(lead_time)),
-        *(ColSpec(DataType.double, forecast_column(day)) for day in range(lead_time + 1)),
+        *(ColSpec(DataType.long, units_column(day)) for day in range(policy.costs.lead_time)),
+        *(ColSpec(DataType.double, forecast_column(day)) for day in range(policy.n_forecasts)),
         ColSpec(DataType.long, PACK_COLUMN, required=False),
-        *([ColSpec(DataType.long, ROOM_COLUMN)] if is_shared else []),
+        *([] if policy.order_days.is_daily else [ColSpec(DataType.long, WEEKDAY_COLUMN)]),
+        *([] if policy.shared_limit is None else [ColSpec(DataType.long, ROOM_COLUMN)]),
     ]
     answers: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.string, "item_id"),
@@ -143,14 +145,15 @@ def _order_columns(lead_time: int, *, is_shared: bool) -> tuple[Any, Any]:
     return Schema(inputs), Schema(answers)
 
 
-def _order_example(lead_time: int, *, is_shared: bool) -> Any:
+def _order_example(policy: OrderPolicy) -> Any:
     """Return a product that the model takes: 12 units on hand, none on the way, 3 expected to sell each day."""
     import pandas as pd  # noqa: PLC0415  (as above)
 
-    stock = {units_column(day): 0 if day else 12 for day in range(lead_time)}
-    expected = {forecast_column(day): 3.0 for day in range(lead_time + 1)}
-    room = {ROOM_COLUMN: 1} if is_shared else {}
-    return pd.DataFrame([{"item_id": "item-0001", **stock, **expected, PACK_COLUMN: 1, **room}])
+    stock = {units_column(day): 0 if day else 12 for day in range(policy.costs.lead_time)}
+    expected = {forecast_column(day): 3.0 for day in range(policy.n_forecasts)}
+    more = {} if policy.order_days.is_daily else {WEEKDAY_COLUMN: policy.weekdays[0]}
+    more |= {} if policy.shared_limit is None else {ROOM_COLUMN: 1}
+    return pd.DataFrame([{"item_id": "item-0001", **stock, **expected, PACK_COLUMN: 1, **more}])
 
 
 def save_pyfunc(policy_folder: Path, target: Path) -> None:

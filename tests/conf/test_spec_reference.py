@@ -99,9 +99,18 @@ COMPANY: dict[str, dict[str, Any]] = {
     **{f"ordering.{name}": ORDERED for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts")},
     "action.quantities": ORDERED,
     "orders": REPLAYED,
-    **{f"orders.{name}": REPLAYED for name in ("candidates", "least_order", "most_units", "shared_limit")},
+    **{
+        f"orders.{name}": REPLAYED
+        for name in ("candidates", "least_order", "most_units", "shared_limit", "weekdays", "shelf")
+    },
     "orders.shared_limit.of": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},
     "orders.shared_limit.at_most": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},
+    **{f"orders.shelf.{name}": REPLAYED | {"orders.shelf": {"days": 3}} for name in ("days", "categories", "charged")},
+    **{
+        f"orders.shelf.categories[].{name}": REPLAYED
+        | {"orders.shelf": {"categories": [{"category": "bread", "days": 2}]}}
+        for name in ("category", "days")
+    },
     **{f"orders.candidates[].{name}": REPLAYED for name in ("algorithm", "seeds")},
     "orders.candidates[].rows": REPLAYED
     | {"orders": {"candidates": [{"algorithm": "double_dqn"}, {"algorithm": "base_stock"}]}},

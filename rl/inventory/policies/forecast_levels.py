@@ -1,7 +1,7 @@
 """Policies for demand that forecasts move: levels that follow the forecast, with one number of safety.
 
-The first features of a state are forecasts of demand: of the day itself, and of each day until an order placed now
-arrives.
+The first features of a state are forecasts of demand: of the day itself, and of each day until the next order arrives:
+that of tomorrow, where orders are placed every day.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ P = TypeVar("P", bound=OrderingPolicy)
 
 @dataclass(frozen=True)
 class ForecastBaseStock:
-    """Orders up to the forecast until arrival and of the day of it, and a safety above.
+    """Orders up to the forecast of the days until the next order arrives, and a safety above.
 
     Attributes:
         safety: in standard deviations of that demand; one for all, or each product's, `(n_products,)`.
         lead_time: days.
         variance: of a day's demand over its forecast, and over the forecast's square: `a * forecast + b * forecast**2`.
         wait_variance: of the days from order to arrival; 0 where all come as promised.
+        review_days: from one order to the next.
 
     Source: Silver, Pyke and Thomas, Inventory and Production Management in Supply Chains (2017), section 6.10, for
         waits that vary.
@@ -40,9 +41,10 @@ class ForecastBaseStock:
     lead_time: int
     variance: tuple[float, float] = (1.0, 0.0)
     wait_variance: float = 0.0
+    review_days: int = 1
 
     def order(self, states: StockStates) -> IntArray:
-        level = self.levels(_forecasts(states, self.lead_time), self.safety)
+        level = self.levels(_forecasts(states, self.lead_time + self.review_days), self.safety)
         return _whole(level - states.position)
 
     def levels(self, forecasts: FloatArray, safety: float | FloatArray) -> FloatArray:
@@ -53,20 +55,22 @@ class ForecastBaseStock:
 
 @dataclass(frozen=True)
 class ForecastProjectedLevel:
-    """Orders what the stock expected on the day of arrival lacks to that day's forecast and a safety above.
+    """Orders what the stock expected on the day of arrival lacks to the forecast from then on, and a safety above.
 
-    Stock is projected day by day at its mean, with normal demand around the forecast, so that demand beyond it is lost.
+    The forecast is that of the days until the next order arrives. Stock is projected day by day at its mean, with
+    normal demand around the forecast, so that demand beyond it is lost.
 
     Attributes:
-        safety: in standard deviations of the demand until and on the day of arrival; one, or each product's.
+        safety: in standard deviations of the demand until the next order arrives; one, or each product's.
         lead_time: days.
-        variance, wait_variance: as of `ForecastBaseStock`.
+        variance, wait_variance, review_days: as of `ForecastBaseStock`.
     """
 
     safety: float | FloatArray
     lead_time: int
     variance: tuple[float, float] = (1.0, 0.0)
     wait_variance: float = 0.0
+    review_days: int = 1
 
     def order(self, states: StockStates) -> IntArray:
         return _whole(projected_shortfall(self, states, self.safety))
@@ -76,11 +80,11 @@ def projected_shortfall(rule: ForecastProjectedLevel, states: StockStates, safet
     """Return what the stock expected on the day of arrival lacks to the level; below 0 where it is more, `(n,)`.
 
     Args:
-        rule: lead time and variances; its own safety isn't looked at.
-        states: whose first features are forecasts.
+        rule: lead time, variances and days between orders; its own safety isn't looked at.
+        states: whose first features are forecasts, 0 for days that the order needn't last for.
         safety: in standard deviations, one for all or one each, `(n,)`.
     """
-    forecasts = _forecasts(states, rule.lead_time)
+    forecasts = _forecasts(states, rule.lead_time + rule.review_days)
     variances = _variances(forecasts, rule.variance)
     stock = states.stock.astype(np.float64)
     for day in range(rule.lead_time):
@@ -88,7 +92,7 @@ def projected_shortfall(rule: ForecastProjectedLevel, states: StockStates, safet
         if day + 1 < rule.lead_time:
             stock = stock + states.pipeline[:, day + 1]
     spread = np.sqrt(variances.sum(axis=1) + rule.wait_variance * forecasts.mean(axis=1) ** 2)
-    return np.asarray(forecasts[:, -1] + safety * spread - stock)
+    return np.asarray(forecasts[:, rule.lead_time :].sum(axis=1) + safety * spread - stock)
 
 
 def fitted_variance(demand: IntArray, forecasts: FloatArray) -> tuple[float, float]:
@@ -151,11 +155,11 @@ class TunedSafety(Generic[P]):
     cost: float
 
 
-def _forecasts(states: StockStates, lead_time: int) -> FloatArray:
-    if states.features is None or states.features.shape[1] < lead_time + 1:
+def _forecasts(states: StockStates, n_days: int) -> FloatArray:
+    if states.features is None or states.features.shape[1] < n_days:
         n_features = 0 if states.features is None else states.features.shape[1]
-        raise InventoryError(f"the states have {n_features} features; expected {lead_time + 1} forecasts first")
-    return states.features[:, : lead_time + 1]
+        raise InventoryError(f"the states have {n_features} features; expected {n_days} forecasts first")
+    return states.features[:, :n_days]
 
 
 def _whole(missing: FloatArray) -> IntArray:

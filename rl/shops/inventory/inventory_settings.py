@@ -7,7 +7,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from conf.specs.problem import Weekday
 from conf.specs.strict_yaml import StrictModel
+from rl.inventory.order_days import OrderDays
 from rl.shops.inventory.many_products import ManyProducts
 from rl.shops.settings_file import SettingsFile
 
@@ -46,6 +48,8 @@ class InventorySettings(StrictModel):
         found_rate: of product-nights, those on which a unit turns up that no record had.
         refund_share: of sales, those that are given back some days later, never to be sold again.
         notice_days: how long before a promotion its prices are told.
+        order_weekdays: on which the buyer orders, by name, each time for the days until the next order arrives; none
+            named for every day.
         n_shoppers: who buy.
         extra_variance, promotion_share, forecast_error, buyer_safety: as of `ManyProducts`.
     """
@@ -73,6 +77,7 @@ class InventorySettings(StrictModel):
     forecast_error: float = Field(default=0.25, ge=0)
     extra_variance: float = Field(default=0.05, ge=0)
     buyer_safety: float = Field(default=1.5)
+    order_weekdays: tuple[Weekday, ...] = ()
     dirt: StockDirt = StockDirt()
 
     @model_validator(mode="after")
@@ -84,6 +89,16 @@ class InventorySettings(StrictModel):
         if self.n_days < 7 * (self.lead_days + 1):
             raise ValueError(f"{self.n_days} days are few for {self.lead_days} days of waiting; expected some weeks")
         return self
+
+    @property
+    def order_days(self) -> OrderDays:
+        """The days on which the buyer orders."""
+        return OrderDays.of(self.order_weekdays)
+
+    @property
+    def n_ahead(self) -> int:
+        """Days that the buyer's forecast looks ahead at, the day itself included."""
+        return self.lead_days + self.order_days.longest_gap
 
     @property
     def drawn_days(self) -> int:

@@ -43,7 +43,7 @@ class Products:
         discount_percent: what promotions take off.
         pack: pieces that are ordered together.
         first_day, last_day: on which it is in the range, inclusive.
-        is_promoted: on which days, known in advance, `(n_products, n_days + lead_days)`.
+        is_promoted: on which days, known in advance, `(n_products, n_days + n_ahead - 1)`.
         expected: mean demand that the buyer's forecast knows, of the same shape.
     """
 
@@ -136,10 +136,11 @@ def simulate_days(settings: InventorySettings, given: Mapping[int, IntArray] | N
     units = {name: np.zeros(shape, dtype=np.int64) for name in ("opening", "ordered", "received", "sold", "shrinkage")}
     receipts: list[Receipt] = []
     due: dict[int, list[Receipt]] = {}
+    opening_days = _OPENING_DAYS if settings.order_days.is_daily else max(settings.n_ahead, _OPENING_DAYS)
     stock, on_order = np.zeros(shape[0], dtype=np.int64), np.zeros(shape[0], dtype=np.int64)
     for day in range(settings.n_days):
         starts = products.first_day == day
-        stock = np.where(starts, np.ceil(products.expected[:, day] * _OPENING_DAYS).astype(np.int64), stock)
+        stock = np.where(starts, np.ceil(products.expected[:, day] * opening_days).astype(np.int64), stock)
         units["opening"][:, day] = stock * in_range[:, day]
         ordered = _ordered(settings, products, stock + on_order, day, rng)
         if given is not None and day in given:
@@ -185,7 +186,7 @@ def _products(settings: InventorySettings) -> Products:
         settings.demand,
         settings.drawn_days + settings.lead_days,
         rng,
-        n_more=n_days - settings.drawn_days,
+        n_more=n_days - settings.drawn_days + settings.n_ahead - 1 - settings.lead_days,
         more_seed=settings.catalogue_seed,
     )
     price = np.round(np.exp(rng.normal(2.5, 0.6, n)) * 100).astype(np.int64).clip(99) * CENT
@@ -235,10 +236,16 @@ def _own_chance(settings: InventorySettings, stream: int, number: int) -> np.ran
 def _ordered(
     settings: InventorySettings, products: Products, position: IntArray, day: int, rng: np.random.Generator
 ) -> IntArray:
-    """Return what the buyer orders by forecast, in whole packs; nothing of what leaves the range soon."""
+    """Return what the buyer orders by forecast, in whole packs; nothing of what leaves the range soon.
+
+    An order is for the days until the next one arrives; on days without orders there is none.
+    """
     lead = settings.lead_days
     safety = rng.uniform(-1, 1, settings.n_products) + settings.buyer_safety
-    level = ForecastBaseStock(0.0, lead).levels(products.expected[:, day : day + lead + 1], safety)
+    gap = int(settings.order_days.gaps(np.array([(settings.first_day.weekday() + day) % 7]))[0])
+    if not gap:
+        return np.zeros(settings.n_products, dtype=np.int64)
+    level = ForecastBaseStock(0.0, lead).levels(products.expected[:, day : day + lead + gap], safety)
     packs = np.maximum(np.floor((level - position) / products.pack + 0.5), 0).astype(np.int64)
     longest = lead + len(settings.lead_shares)
     is_ordered = (day >= products.first_day) & (day + longest <= products.last_day)

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from conf.errors import SpecError
 from conf.specs.orders import Orders, order_prices, refuse_orders
 from conf.specs.pipeline_fit import misfits
-from conf.specs.scenario import Scenario, load_pipeline
+from conf.specs.problem import WEEKDAYS
+from conf.specs.scenario import Pipeline, Scenario, load_pipeline
+from conf.specs.spec_hash import data_spec_hash, full_spec_hash
 
 SCENARIO = load_pipeline("inventory", "simulated_inventory").scenario
 CONTENT = SCENARIO.model_dump(mode="json")
@@ -79,7 +81,14 @@ def test_candidates_that_say_nothing_are_refused(candidates: list[dict[str, Any]
             {"gate": CONTENT["gate"] | {"guardrails": [{"metric": "revenue", "max_relative_decrease": 0.1}]}},
             "guardrails on revenue: a replay tells",
         ),
-        ({"ordering": CONTENT["ordering"] | {"every": "week"}}, "ordering.every: day"),
+        (
+            {"ordering": CONTENT["ordering"] | {"every": "week"}},
+            r"ordering.every: day, and orders.weekdays: \[monday\]",
+        ),
+        (
+            {"orders": CONTENT["orders"] | {"weekdays": ["monday"]}},
+            "last for 10 days.* add observation.features: is_reduced_in_4d, .*is_reduced_in_9d",
+        ),
         ({"reward": CONTENT["reward"] | {"terms": TERMS[:1]}}, "without what holding costs"),
         ({"reward": CONTENT["reward"] | {"terms": TERMS[1:]}}, "nothing is earned"),
         (
@@ -129,6 +138,83 @@ def test_a_shared_limit_is_whole_and_leaves_the_hash_of_specs_without_one() -> N
     assert [one.in_whole for one in limited if one is not None] == [12, 12, 12_750_000]
     with pytest.raises(ValidationError, match="room for nothing"):
         Orders.model_validate(CONTENT["orders"] | {"shared_limit": {"of": "units", "at_most": 0.5}})
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "expected"),
+    [
+        (["monday", "friday", "monday"], "stand twice: monday"),
+        (list(WEEKDAYS), "leave them out to order every day"),
+        (["mondays"], "monday"),
+    ],
+)
+def test_weekdays_that_say_nothing_are_refused(weekdays: list[str], expected: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(ValidationError, match=expected):
+        Orders.model_validate(CONTENT["orders"] | {"weekdays": weekdays})
+
+
+def test_days_of_orders_shape_no_data_and_no_hash_where_they_are_left_out() -> None:
+    """Rows are by the day whenever orders are placed, and what isn't written isn't hashed."""
+    assert "weekdays" not in CONTENT["orders"]
+    features = [one for one in CONTENT["observation"]["features"] if not one["name"].startswith("is_reduced_in_")]
+    observation = CONTENT["observation"] | {"features": features}
+    source = load_pipeline("inventory", "simulated_inventory").source
+    plain, weekly = (
+        changed(orders=CONTENT["orders"] | weekdays, observation=observation)
+        for weekdays in ({}, {"weekdays": ["monday", "thursday"]})
+    )
+    hashes = [
+        [of(Pipeline(scenario=one, source=source)) for of in (data_spec_hash, full_spec_hash)]
+        for one in (plain, weekly)
+    ]
+    assert hashes[0][0] == hashes[1][0] and hashes[0][1] != hashes[1][1]
+
+
+@pytest.mark.parametrize(
+    ("shelf", "expected"),
+    [
+        ({}, "nothing is said of any product; write days"),
+        ({"categories": [{"category": "c1", "days": 2}, {"category": "c1", "days": 3}]}, "stand twice: c1"),
+        ({"days": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_shelf_that_says_nothing_is_refused(shelf: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        Orders.model_validate(CONTENT["orders"] | {"shelf": shelf})
+
+
+def test_waste_can_be_limited_where_a_shelf_is_declared_alone() -> None:
+    """By a name that no metric has; learners that know no waste are refused, and what isn't written isn't hashed."""
+    assert "shelf" not in CONTENT["orders"]
+    rails = CONTENT["gate"] | {"guardrails": [{"metric": "wasted", "max_relative_increase": 0.1}]}
+    orders = CONTENT["orders"] | {"shelf": {"days": 4}}
+    changed(orders=orders, gate=rails)
+    with pytest.raises(ValidationError, match=r"on wasted: .* or declare orders\.shelf, which wasted is counted by"):
+        changed(gate=rails)
+    metrics = CONTENT["metrics"] | {"wasted": {"event": "stock", "value": "shrinkage"}}
+    with pytest.raises(ValidationError, match=r"metrics\.wasted: what replays count as waste"):
+        changed(orders=orders, metrics=metrics)
+    with pytest.raises(ValidationError, match="double_dqn: rows of decisions know no waste"):
+        changed(orders=orders | {"candidates": [{"algorithm": "double_dqn"}, {"algorithm": "base_stock"}]})
+
+
+def test_a_charged_shelf_needs_what_a_piece_costs() -> None:
+    """Of items, where the source names its columns; the simulated shop's tell cost and category."""
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+    items = pipeline.source.items
+    assert items is not None and {"cost", "category_id"} <= set(items.columns)
+
+    def problems(*left_out: str, **shelf: Any) -> list[str]:
+        columns = {name: one for name, one in items.columns.items() if name not in left_out}
+        source = pipeline.source.model_copy(update={"items": items.model_copy(update={"columns": columns})})
+        declared = changed(orders=CONTENT["orders"] | {"shelf": shelf})
+        return [one.key for one in misfits(declared, source) if one.key.startswith("orders.shelf")]
+
+    bread = [{"category": "c1", "days": 2}]
+    assert problems(days=3, categories=bread) == problems("cost", "category_id", days=3, charged=False) == []
+    assert problems("cost", days=3) == ["orders.shelf"]
+    assert problems("category_id", categories=bread) == ["orders.shelf.categories"]
 
 
 def test_a_shared_limit_needs_what_pieces_take_of_it() -> None:

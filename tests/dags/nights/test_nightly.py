@@ -18,6 +18,7 @@ import pytest
 from conf.night_lock import own_turn
 from conf.paths import Run
 from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.scenario import load_pipeline
 from dags.nights import nightly
 from dags.nights.nightly import approval_of
 from dags.nights.nightly_progress import NightlyProgress
@@ -270,3 +271,25 @@ def test_nightly_runs_once_at_a_time(night: Night, home: Path) -> None:
     with (home / "nightly.lock").open("w") as lock:  # of a release that wrote nothing into it
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "which process is not known" in night().stderr
+
+
+def test_a_simulated_buyer_orders_on_the_scenario_s_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that today's rule has the same week as all that it is held against; every day where none is named."""
+    request = NightlyRequest("inventory", "simulated_inventory", None, None)
+    assert nightly._buyers_days(request) == []
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+    orders = pipeline.scenario.orders
+    assert orders is not None
+    twice = orders.model_copy(update={"weekdays": ("monday", "thursday")})
+    scenario = pipeline.scenario.model_copy(update={"orders": twice})
+    monkeypatch.setattr(nightly, "load_pipeline", lambda *_: pipeline.model_copy(update={"scenario": scenario}))
+    assert nightly._buyers_days(request) == ["--weekday=monday", "--weekday=thursday"]
+
+
+def test_a_morning_without_orders_is_said_in_the_night_s_result(tmp_path: Path) -> None:
+    """Instead of a list."""
+    run = Run(tmp_path, "simulated_inventory", "inventory", date(2026, 1, 30))
+    run.decide_result.parent.mkdir(parents=True)
+    told = "no orders on Saturday 2026-01-31: they are placed every Monday, next on Monday 2026-02-02"
+    run.decide_result.write_text(json.dumps({"date": "2026-01-30", "no_orders": told}), encoding="utf-8")
+    assert nightly._list(run) == {"order_list": {"no_orders": told}}

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
 
 from conf.settings import Settings
 from rl.commands.simulate_inventory import run
+from rl.errors import ShopError
 from rl.shops.inventory.inventory_settings import SHOP_FILE
 
 
@@ -24,3 +29,23 @@ def test_logs_end_on_the_day_asked_for(tmp_path: Path) -> None:
     assert (shop.n_products, shop.seed, shop.first_day) == (5, 6, date(2025, 12, 18))
     assert json.loads((folder / "delivered.json").read_text()) == result["delivered"]
     assert (folder / "stock_days.parquet").exists()
+
+
+def test_the_buyer_orders_on_the_weekdays_asked_for(tmp_path: Path) -> None:
+    """Twice a week by the settings beside the logs, and on no other day of the record; other names are refused."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)})
+    asked: dict[str, Any] = {
+        "settings": settings,
+        "out": None,
+        "last_date": None,
+        "n_days": 28,
+        "n_products": 5,
+        "seed": 6,
+    }
+    run(**asked, weekdays=["monday", "thursday"])
+    folder = tmp_path / "shops" / "simulated_inventory"
+    assert SHOP_FILE.load(folder).order_weekdays == ("monday", "thursday")
+    record = pq.read_table(folder / "stock_days.parquet", columns=["day", "ordered"]).to_pylist()
+    assert {row["day"].strftime("%A") for row in record if row["ordered"]} == {"Monday", "Thursday"}
+    with pytest.raises(ShopError, match="monday"):
+        run(**asked, weekdays=["Mon"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -43,12 +44,14 @@ class FakeNights:
     lake: Lake
     logs: Path
     publishes: bool = True
+    publishes_on: set[date] | None = None
     ran: list[date] = field(default_factory=list)
 
     def run(self, day: date) -> RunNight:
         self.ran.append(day)
-        if self.publishes:
-            self._publish(day + timedelta(days=1))
+        morning = day + timedelta(days=1)
+        if self.publishes and (self.publishes_on is None or morning in self.publishes_on):
+            self._publish(morning)
         is_first = day == FIRST + timedelta(days=N_PAST - 1)
         return RunNight(date=day, verdict="promote" if is_first else "reject", version=1, is_promoted=is_first)
 
@@ -129,6 +132,26 @@ def test_a_loop_that_was_interrupted_after_a_delivery_goes_on(tmp_path: Path) ->
 def test_a_champion_without_a_list_stops_the_loop(tmp_path: Path) -> None:
     with pytest.raises(LoopError, match="no list of orders for 2025-09-29"):
         _loop(tmp_path, publishes=False).run()
+
+
+def test_a_day_without_orders_orders_nothing_and_needs_no_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The days after Monday, September 29; before them the buyer orders on Mondays, too."""
+    shop = InventorySettings(
+        n_products=N_PRODUCTS,
+        n_days=N_PAST + N_DAYS,
+        newcomer_share=0,
+        leaver_share=0,
+        order_weekdays=("monday",),
+    )
+    monkeypatch.setattr(OrderLoop, "shop_settings", property(lambda _: shop))
+    loop = _loop(tmp_path)
+    loop.nights.publishes_on = {FIRST + timedelta(days=N_PAST)}  # type: ignore[attr-defined]  # of the fake
+    state = loop.run()
+    assert [day.policy_version for day in state.days[N_PAST:]] == ["base_stock-1", None, None, None]
+    assert {day.version for day in state.days[N_PAST:]} == {1}
+    ordered = loop._lived_days().ordered.sum(axis=0)
+    assert ordered[N_PAST] >= sum(LISTED.values())
+    assert not ordered[np.arange(len(ordered)) % 7 != 0].any() and ordered[::7].all()
 
 
 def test_days_are_held_against_what_the_buyer_would_have_earned(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from conf.kernel_rules import partition_date
 from conf.paths import Lake, simulated_shop
 from conf.settings import Settings
+from conf.specs.scenario import Pipeline
 from rl.orders.order_history import OrderHistory
 from rl.shops.inventory.inventory_settings import SHOP_FILE
 from rl.shops.inventory.stock_days import StockDays
@@ -23,7 +24,7 @@ from tests.rl.orders.shop_history import PIPELINE, history_of
 SOURCE, SCENARIO = "simulated_inventory", "inventory"
 
 
-def write_order_lake(home: Path, days: StockDays) -> tuple[Settings, OrderHistory]:
+def write_order_lake(home: Path, days: StockDays, pipeline: Pipeline = PIPELINE) -> tuple[Settings, OrderHistory]:
     """Publish all days but the last; return the settings, and the history that must be read back."""
     settings = Settings.from_environment(
         {"NIGHTCART_HOME": str(home), "NIGHTCART_PSEUDONYM_KEY": "a key for tests only"}
@@ -35,15 +36,17 @@ def write_order_lake(home: Path, days: StockDays) -> tuple[Settings, OrderHistor
     for product, name in enumerate(history.products):
         steps: dict[date, int] = defaultdict(int)
         for day in np.flatnonzero(history.is_known[product]).tolist():
-            partition = partition_date(PIPELINE, history.first_day + timedelta(days=day))
-            by_partition[partition].append(_row(history, days, product, day, f"{name}-{partition}", steps[partition]))
+            partition = partition_date(pipeline, history.first_day + timedelta(days=day))
+            by_partition[partition].append(
+                _row(pipeline, history, days, product, day, f"{name}-{partition}", steps[partition])
+            )
             steps[partition] += 1
     for partition, rows in sorted(by_partition.items()):
-        write_transitions(lake, PIPELINE, partition, rows, horizon=history.last_day)
+        write_transitions(lake, pipeline, partition, rows, horizon=history.last_day)
     names = history.products
     write_items(
         lake,
-        PIPELINE,
+        pipeline,
         history.first_day,
         dict(zip(names, history.category, strict=True)),
         dict(zip(names, history.pack_size.tolist(), strict=True)),
@@ -55,25 +58,27 @@ def write_order_lake(home: Path, days: StockDays) -> tuple[Settings, OrderHistor
     return settings, history
 
 
-def _row(history: OrderHistory, days: StockDays, product: int, day: int, episode: str, step: int) -> Row:
+def _row(
+    pipeline: Pipeline, history: OrderHistory, days: StockDays, product: int, day: int, episode: str, step: int
+) -> Row:
     units = {name: int(values[product, day]) for name, values in history.units.items()}
     margin, ordered = int(history.margin[product, day]), units["ordered"]
     is_last = day == history.n_days - 1 or not history.is_known[product, day + 1]
-    metrics = dict.fromkeys(PIPELINE.scenario.metrics, 0) | units
+    metrics = dict.fromkeys(pipeline.scenario.metrics, 0) | units
     metrics |= {"margin": margin, "ran_out": int(days.ran_out[product, day])}
     metrics["shrinkage"] = units["opening"] + units["received"] - units["sold"] - units["closing"]
     business_day = history.first_day + timedelta(days=day)
     return make_row(
-        PIPELINE,
+        pipeline,
         action_key="0",
         episode_id=episode,
         step=step,
         user_id=history.products[product],
-        decision_time=datetime.combine(business_day, time(5, 30), ZoneInfo(PIPELINE.source.zone)),
-        observation=_observed(history.pipeline[product, day], history.promoted[product, day]),
-        next_observation=_observed(history.next_pipeline[product], history.next_promoted[product])
+        decision_time=datetime.combine(business_day, time(5, 30), ZoneInfo(pipeline.source.zone)),
+        observation=_observed(pipeline, history.pipeline[product, day], history.promoted[product, day]),
+        next_observation=_observed(pipeline, history.next_pipeline[product], history.next_promoted[product])
         if is_last
-        else _observed(history.pipeline[product, day + 1], history.promoted[product, day + 1]),
+        else _observed(pipeline, history.pipeline[product, day + 1], history.promoted[product, day + 1]),
         reward=margin - 20_000 * units["closing"] - 500_000 * (ordered > 0),
         metrics=metrics,
         terminal=False,
@@ -85,8 +90,8 @@ def _row(history: OrderHistory, days: StockDays, product: int, day: int, episode
     )
 
 
-def _observed(pipeline: np.ndarray, promoted: np.ndarray) -> Row:
-    due = {f"units_due_in_{day}d": int(units) for day, units in enumerate(pipeline) if day}
+def _observed(pipeline: Pipeline, stock: np.ndarray, promoted: np.ndarray) -> Row:
+    due = {f"units_due_in_{day}d": int(units) for day, units in enumerate(stock) if day}
     told = {f"is_reduced_in_{day}d": int(one) for day, one in enumerate(promoted)}
     # All of today's stock was counted in the morning.
-    return make_observation(PIPELINE, units_on_hand=int(pipeline[0]), **due, **told)
+    return make_observation(pipeline, units_on_hand=int(stock[0]), **due, **told)

@@ -28,7 +28,7 @@ def history_of(days: StockDays) -> OrderHistory:
     lead, n_days = settings.lead_days, settings.n_days - 1
     due = _due(days)
     stock = np.concatenate([days.opening[:, :, None] + due[:, :, :1], due[:, :, 1:lead]], axis=2)
-    told = _told(days, lead)
+    told = _told(days, settings.n_ahead)
     kept = slice(0, n_days)
     known = days.is_in_range[:, kept]
     unit_margin = np.array([products.price_on(day) - products.cost for day in range(n_days)]).T
@@ -51,6 +51,7 @@ def history_of(days: StockDays) -> OrderHistory:
         next_promoted=told[:, n_days] & known[:, -1:],
         pack_size=products.pack,
         category=tuple(f"c{one}" for one in products.category.tolist()),
+        order_days=settings.order_days,
     )
 
 
@@ -73,6 +74,6 @@ def _due(days: StockDays) -> IntArray:
     return due
 
 
-def _told(days: StockDays, lead: int) -> BoolArray:
+def _told(days: StockDays, n_ahead: int) -> BoolArray:
     promoted = days.products.is_promoted
-    return np.stack([promoted[:, ahead : ahead + days.settings.n_days] for ahead in range(lead + 1)], axis=2)
+    return np.stack([promoted[:, ahead : ahead + days.settings.n_days] for ahead in range(n_ahead)], axis=2)

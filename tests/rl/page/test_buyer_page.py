@@ -14,6 +14,8 @@ from rl.figures.data import IngestCounts, PersonsWord
 from rl.figures.night import NightFigures
 from rl.figures.orders import Censored, OrderFigures, PlanFigures, ProductDays, SharedLimitFigures, WayToOrder
 from rl.figures.values import Spread
+from rl.inventory.order_days import OrderDays
+from rl.orders.tomorrow import no_orders_problem
 from rl.page import buyer_page
 from rl.page.buyer_page import _environment, product_chart
 from rl.page.order_sentences import (
@@ -71,6 +73,30 @@ def orders(method: str = "reorder_point", **given: Any) -> OrderFigures:
         "n_unlisted": 0,
     }
     return OrderFigures(**(values | given))
+
+
+def test_waste_is_declared_where_products_do_not_keep() -> None:
+    """With whether it costs; nothing is said of products that keep."""
+    assert not any("waste" in one for one in declared_sentences(orders()))
+    for charged, expected in ((True, "costs is taken off what is earned."), (False, "is no part of what is earned.")):
+        told = [one for one in declared_sentences(orders(is_waste_charged=charged)) if "waste" in one]
+        assert len(told) == 1 and told[0].endswith(expected)
+
+
+def test_days_of_orders_are_declared_and_a_morning_without_a_list_says_when_the_next_is() -> None:
+    """Daily orders say nothing of it; what today's rule ordered on other days is said."""
+    assert not any("placed every" in one or "have to last" in one for one in declared_sentences(orders()))
+    monday = {"order_days": "every Monday", "days_covered": 10}
+    told = declared_sentences(orders(**monday))[1]
+    assert told.startswith("Orders are placed every Monday, and taken to arrive 3 days after they are placed")
+    assert told.endswith("Each has to last for up to 10 days, until the next one arrives.")
+    freer = declared_sentences(orders(**monday, placed_elsewhere=0.25))[1]
+    assert "25.0% of its orders were placed on other days" in freer
+    problem = no_orders_problem(OrderDays.of(["monday"]), date(2026, 3, 3))
+    assert list_sentence(orders(day=None, no_list=problem)) == (
+        "There are no orders on Tuesday 2026-03-03: they are placed every Monday, next on Monday 2026-03-09. The night "
+        "before makes their list."
+    )
 
 
 def test_the_winner_is_named_with_what_it_brings() -> None:

@@ -45,15 +45,19 @@ def units(days: StockDays, n_days: int) -> list[Any]:
     return [getattr(days, name)[:, :n_days].tolist() for name in COLUMNS]
 
 
+WEEKLY = SETTINGS.model_copy(update={"order_weekdays": ("monday",)})
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, WEEKLY], ids=["daily", "weekly"])
 @pytest.mark.parametrize("n_more", [1, 7, 40])
-def test_further_days_change_none_before(n_more: int) -> None:
+def test_further_days_change_none_before(n_more: int, settings: InventorySettings) -> None:
     """Of the days that were drawn with the shop, and of those behind them: over ends of weeks and fortnights."""
-    days = simulate_days(longer(n_more))
-    assert units(days, SETTINGS.n_days) == units(simulate_days(SETTINGS), SETTINGS.n_days)
-    n_days = SETTINGS.n_days + n_more
-    assert units(simulate_days(longer(n_more + 9)), n_days) == units(days, n_days)
-    kept = SETTINGS.n_days + SETTINGS.lead_days
-    assert np.array_equal(days.products.expected[:, :kept], simulate_days(SETTINGS).products.expected)
+    days = simulate_days(longer(n_more, settings))
+    assert units(days, settings.n_days) == units(simulate_days(settings), settings.n_days)
+    n_days = settings.n_days + n_more
+    assert units(simulate_days(longer(n_more + 9, settings)), n_days) == units(days, n_days)
+    kept = settings.n_days + settings.n_ahead - 1
+    assert np.array_equal(days.products.expected[:, :kept], simulate_days(settings).products.expected)
 
 
 def test_further_days_are_like_those_before() -> None:
