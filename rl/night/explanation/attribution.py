@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
 from rl.errors import EvaluationError
@@ -146,6 +145,8 @@ def _gradients(
     rows: np.ndarray,
     n_steps: int,
 ) -> FloatArray:
+    from captum.attr import IntegratedGradients  # noqa: PLC0415  (with matplotlib a second to import; it comes last in a night)
+
     inputs = torch.from_numpy(features.astype(np.float64))
     actions = (torch.from_numpy(preferred.chosen[rows]), torch.from_numpy(preferred.runner_up[rows]))
     attributed: torch.Tensor = IntegratedGradients(margins).attribute(
