@@ -53,6 +53,23 @@ def test_tuned_numbers_earn_most_of_those_that_were_tried() -> None:
     assert tuned_numbers(policy, span, demand, {})[0].version == policy.version
 
 
+def test_a_shop_that_sells_nothing_on_sundays_is_fitted_like_another() -> None:
+    """Counted every day, closed on one: forecasts of it are next to nothing, and orders earn on the others."""
+    _, basis = a_night()
+    history = basis.dataset.history
+    is_closed = history.weekday == 6
+    units = {flow: values.copy() for flow, values in history.units.items()}
+    units["closing"][:, is_closed] += units["sold"][:, is_closed]
+    units["sold"][:, is_closed] = 0
+    closed = replace(history, units=units, ran_out=history.ran_out & ~is_closed, margin=history.margin * ~is_closed)
+    found = OrderBasis.of(dataset_of(closed))
+    assert found.forecasts[:, is_closed, 0].max() < 0.2
+    candidate = OrderCandidate(algorithm="base_stock")
+    fitted = fit_orders(found, candidate, name="base_stock-1", seed=1, n_threads=1)
+    usual = fit_orders(basis, candidate, name="base_stock-1", seed=1, n_threads=1)
+    assert 0.7 * usual.earned < fitted.earned < usual.earned
+
+
 def test_a_network_comes_to_cost_less_than_it_began_with() -> None:
     """From orders that are far too small, in 120 updates, on the training days."""
     _, basis = a_night()
