@@ -23,7 +23,7 @@ from scipy.stats import norm
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.demand_forecast import DemandForecaster
-from rl.inventory.limits import OrderLimits
+from rl.inventory.limits import OrderLimits, UnitLimits
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, projected_shortfall
 from rl.inventory.shared_orders import Room, orders_within
 from rl.inventory.stock import StockStates
@@ -78,11 +78,11 @@ class OrderPolicy:
         safety: what the quantile of each product is moved by, in standard deviations.
         batch: least order, in what a fixed cost of an order makes best (1 is the formula's); 0 for none.
         cap: an order is at most the demand of so many days; 0 for no limit.
-        least_order: units, as the scenario says; 0 for none.
-        most_units: on hand and on the way, as the scenario says; None for no limit.
+        least_order: units, as the scenario said when it was fitted; 0 for none.
+        most_units: on hand and on the way, likewise; None for no limit.
         dataset_digest: of the data that it was fitted on.
         shared_limit: on all products' stock together that it was fitted under, in units of room; None for none. What
-            holds in a replay or a list is the limit that the scenario has then.
+            holds in a replay or a list are the limits that the scenario has then.
         room_price: usual price of a unit of room for a day, in money; it counts under a shared limit alone.
         network: of learners, to the level in usual days' demand, or to the value of each of OFFSETS; None for formulas.
     """
@@ -111,18 +111,31 @@ class OrderPolicy:
             state.update(name.encode() + b"\0" + array.tobytes())
         return state.hexdigest()[:16]
 
-    def of(self, products: tuple[str, ...], pack_size: IntArray, room: Room | None = None) -> ProductOrders:
+    @property
+    def fitted_under(self) -> UnitLimits:
+        """The limits of each product that it was fitted under."""
+        return UnitLimits(self.least_order, self.most_units)
+
+    def of(
+        self,
+        products: tuple[str, ...],
+        pack_size: IntArray,
+        room: Room | None = None,
+        *,
+        limits: UnitLimits | None = None,
+    ) -> ProductOrders:
         """Return the policy for products in that order.
 
         Args:
             products: natural keys.
             pack_size: units that are ordered together, `(n_products,)`.
             room: that they share, which their orders are kept within; None for no shared limit.
+            limits: that each product's orders are kept within; None for those that it was fitted under.
         """
-        n = len(products)
-        most = NO_LIMIT if self.most_units is None else self.most_units
-        limits = OrderLimits(pack_size, np.full(n, self.least_order), np.full(n, most))
-        return ProductOrders(self, self.costs.margins(products), limits, room)
+        n, allowed = len(products), limits or self.fitted_under
+        most = NO_LIMIT if allowed.most_units is None else allowed.most_units
+        bounds = OrderLimits(pack_size, np.full(n, allowed.least_order), np.full(n, most))
+        return ProductOrders(self, self.costs.margins(products), bounds, room)
 
     def with_numbers(self, **numbers: float) -> OrderPolicy:
         """Return the policy with other tuned numbers."""

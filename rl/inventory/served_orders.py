@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rl.errors import PolicyError
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
 from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockStates
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 
 PACK_COLUMN, ROOM_COLUMN = "pack_size", "room"
+LEAST_PARAMETER, MOST_PARAMETER, SHARED_PARAMETER = "least_order", "most_units", "shared_limit"
+AS_FITTED = -1
 
 
 def units_column(day: int) -> str:
@@ -42,17 +45,20 @@ class ServedOrders:
     too, what a piece takes of it (1, cubic millimeters, or millionths of money, as the scenario says), and keeps the
     limit over the rows of a call: give it the whole range at once.
 
+    Parameters: `least_order`, `most_units` and, under a shared limit, `shared_limit`, as the scenario has them now; -1,
+    or none given, keeps what the policy was fitted under, and 0 stands for no least order and no most units.
+
     Output, one row a product: `item_id`, `target_level` in units and parts of them, `order` in units, `policy_version`.
     """
 
     def __init__(self, policy: OrderPolicy) -> None:
         self.policy = policy
 
-    def predict(self, model_input: pd.DataFrame | Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def predict(self, model_input: pd.DataFrame | Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:
         """Return a data frame of orders.
 
         Raises:
-            PolicyError: columns are missing or hold no numbers that fit.
+            PolicyError: columns are missing or hold no numbers that fit, or limits are no whole numbers.
         """
         import pandas as pd  # noqa: PLC0415  (nights load policies too, and need no data frames)
 
@@ -67,23 +73,48 @@ class ServedOrders:
             pipeline = np.column_stack([np.array(columns[name], dtype=np.int64) for name in stock])
             expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
             packs = np.array(columns.get(PACK_COLUMN, [1] * len(names)), dtype=np.int64)
-            room = self._room(columns)
+            room = self._room(columns, params or {})
         except (TypeError, ValueError) as error:
             raise PolicyError(f"stock, packs and room are whole numbers, forecasts numbers: {error}") from error
         if not np.isfinite(expected).all() or (expected < 0).any() or (pipeline < 0).any():
             raise PolicyError("stock and forecasts are at least 0; some are not")
-        level, order = self.policy.of(names, packs, room).advise(StockStates(pipeline, expected))
+        bound = self.policy.of(names, packs, room, limits=self._limits(params or {}))
+        level, order = bound.advise(StockStates(pipeline, expected))
         return pd.DataFrame(
             {"item_id": names, "target_level": level, "order": order, "policy_version": self.policy.version}
         )
 
-    def _room(self, columns: Mapping[str, list[Any]]) -> Room | None:
-        limit = self.policy.shared_limit
-        if limit is None:
+    def _limits(self, params: Mapping[str, Any]) -> UnitLimits:
+        """Return the limits of each product that the call asks for, else those that the policy was fitted under."""
+        fitted = self.policy.fitted_under
+        most = _asked(params, MOST_PARAMETER, fitted.most_units or 0)
+        return UnitLimits(_asked(params, LEAST_PARAMETER, fitted.least_order), most or None)
+
+    def _room(self, columns: Mapping[str, list[Any]], params: Mapping[str, Any]) -> Room | None:
+        if self.policy.shared_limit is None:
+            if params.get(SHARED_PARAMETER, AS_FITTED) != AS_FITTED:
+                raise PolicyError(f"{SHARED_PARAMETER}: the policy was fitted without one; register a night under it")
             return None
+        limit = _asked(params, SHARED_PARAMETER, self.policy.shared_limit)
         if ROOM_COLUMN not in columns:
             raise PolicyError(f"products share a limit of {limit}; add the column {ROOM_COLUMN}, what a piece takes")
         return Room(np.array(columns[ROOM_COLUMN], dtype=np.int64), limit)
+
+
+def _asked(params: Mapping[str, Any], name: str, fitted: int) -> int:
+    """Return a limit of a call, in whole numbers; what the policy was fitted under where none is given.
+
+    Raises:
+        PolicyError: no whole number from 0 on, nor -1.
+    """
+    given = params.get(name, AS_FITTED)
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not value >= AS_FITTED or not value.is_integer():
+        raise PolicyError(f"{name} is {given!r}; expected a whole number, or {AS_FITTED} for what it was fitted under")
+    return fitted if value == AS_FITTED else int(value)
 
 
 def _load_pyfunc(path: str) -> ServedOrders:

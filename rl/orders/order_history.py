@@ -23,6 +23,7 @@ from rl.data.transition_columns import Columns, struct_columns
 from rl.data.transitions_reading import PublishedTransitions, read_item_categories, read_item_rooms, read_pack_sizes
 from rl.errors import DatasetError
 from rl.inventory.demand_forecast import DemandDays
+from rl.inventory.limits import UnitLimits
 from rl.inventory.shared_orders import Room
 
 NO_CATEGORY = "(none)"
@@ -49,6 +50,7 @@ class OrderHistory:
         pack_size: units that are ordered together, `(n_products,)`.
         category: natural key of each product's.
         room: that all products share; None where the scenario has no shared limit.
+        limits: of each product's orders, as the scenario has them now; None leaves every policy its own.
     """
 
     products: tuple[str, ...]
@@ -64,6 +66,7 @@ class OrderHistory:
     pack_size: IntArray
     category: tuple[str, ...]
     room: Room | None = None
+    limits: UnitLimits | None = None
 
     @property
     def n_days(self) -> int:
@@ -160,6 +163,7 @@ def read_history(
         pack_size=np.array([max(packs.get(one, 1), 1) for one in rows.products], dtype=np.int64),
         category=tuple(categories.get(one, NO_CATEGORY) for one in rows.products),
         room=_room(scenario.orders, rows.products, lake, horizon, items),
+        limits=UnitLimits(scenario.orders.least_order, scenario.orders.most_units),
     )
 
 

@@ -182,14 +182,16 @@ class OrderSpan:
     def led(self, policy: OrderPolicy, demand: IntArray) -> Replayed:
         """Return what the policy would have done; demand is `(n_products, n_days)`.
 
+        The limits that the history has bind it, whatever it was fitted under.
+
         Raises:
             EvaluationError: orders that take the stock beyond the shared limit.
         """
         rows, history = self.stretches.product, self.history
         names = tuple(history.products[row] for row in rows.tolist())
         if history.room is None:
-            return self._replayed(policy.of(names, history.pack_size[rows]), demand)
-        orders = policy.of(names, history.pack_size[rows], history.room.of(rows))
+            return self._replayed(policy.of(names, history.pack_size[rows], limits=history.limits), demand)
+        orders = policy.of(names, history.pack_size[rows], history.room.of(rows), limits=history.limits)
         found = self._replayed_together(orders, demand)
         if (beyond := int(np.count_nonzero(self.beyond(found)))) > 0:
             raise EvaluationError(f"{policy.name}: orders beyond the shared limit on {beyond} days of a replay")

@@ -9,6 +9,7 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import PolicyError
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy
 from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockStates
@@ -71,7 +72,7 @@ class TomorrowOrders:
 
 
 def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrders:
-    """Return the orders of the morning after the history's last day.
+    """Return the orders of the morning after the history's last day, within the limits that the history has.
 
     Raises:
         PolicyError: no product had a decision on the last day, or the policy is for another lead time.
@@ -89,7 +90,7 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     weekday = np.array([(history.last_day + timedelta(days=1)).weekday()], dtype=np.int64)
     forecasts = policy.forecaster.ahead(names, levels, weekday, history.next_promoted[listed][:, None, :])[:, 0]
     states = StockStates(history.next_pipeline[listed], forecasts)
-    bound = policy.of(names, history.pack_size[listed], _room(history))
+    bound = policy.of(names, history.pack_size[listed], _room(history), limits=history.limits)
     level, order = bound.advise(states)
     free = order if bound.room is None else bound.without_room().order(states)
     found = TomorrowOrders(
@@ -105,7 +106,7 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         held_back=np.maximum(free - order, 0),
         room=bound.room,
     )
-    refuse_wrong_orders(found, policy)
+    refuse_wrong_orders(found, history.limits or policy.fitted_under)
     return found
 
 
@@ -121,8 +122,12 @@ def _room(history: OrderHistory) -> Room | None:
     return replace(history.room.of(history.is_listed), taken=taken)
 
 
-def refuse_wrong_orders(orders: TomorrowOrders, policy: OrderPolicy) -> None:
+def refuse_wrong_orders(orders: TomorrowOrders, limits: UnitLimits) -> None:
     """Raise if an order breaks what every order has to keep, reckoned anew from the list's own columns.
+
+    Args:
+        orders: the list.
+        limits: of each product.
 
     Raises:
         PolicyError: names everything that is wrong.
@@ -133,10 +138,10 @@ def refuse_wrong_orders(orders: TomorrowOrders, policy: OrderPolicy) -> None:
         for rows, what in (
             (orders.order < 0, "are below 0"),
             (orders.order % orders.pack_size != 0, "aren't whole packs"),
-            (placed & (orders.order < policy.least_order), f"are below the least order of {policy.least_order}"),
+            (placed & (orders.order < limits.least_order), f"are below the least order of {limits.least_order}"),
             (
-                placed & (orders.order + orders.on_hand + orders.on_the_way > (policy.most_units or np.inf)),
-                f"go beyond {policy.most_units} units on hand and on the way",
+                placed & (orders.order + orders.on_hand + orders.on_the_way > (limits.most_units or np.inf)),
+                f"go beyond {limits.most_units} units on hand and on the way",
             ),
         )
         if rows.any()

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from rl.errors import PolicyError
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy
+from rl.orders.order_basis import OrderBasis
 from rl.orders.order_history import OrderHistory
 from rl.orders.tomorrow import TomorrowOrders, refuse_wrong_orders, tomorrow_orders
-from tests.rl.orders.order_datasets import a_night
+from tests.rl.orders.order_datasets import a_night, dataset_of
 
 
 def a_policy(**given: Any) -> OrderPolicy:
@@ -91,8 +93,31 @@ def test_a_list_that_breaks_a_limit_is_refused(order: int, expected: str) -> Non
     wrong = replace(
         found, pack_size=np.full(n, 6), order=np.full(n, 12), on_hand=np.full(n, 1), on_the_way=np.full(n, 1)
     )
-    policy = replace(a_policy(), least_order=12, most_units=100)
-    refuse_wrong_orders(wrong, policy)
+    limits = UnitLimits(12, 100)
+    refuse_wrong_orders(wrong, limits)
     wrong.order[0] = order
     with pytest.raises(PolicyError, match=expected):
-        refuse_wrong_orders(wrong, policy)
+        refuse_wrong_orders(wrong, limits)
+
+
+def test_limits_of_the_scenario_bind_a_policy_that_was_fitted_under_others() -> None:
+    """In a list as in a replay: most units where it had none, and a least order above its own."""
+    _, basis = a_night()
+    free, history = a_policy(), basis.dataset.history
+    most = int(np.median(tomorrow_orders(free, history).level) / 2)
+    limits = UnitLimits(9, most)
+    bound = tomorrow_orders(free, replace(history, limits=limits))
+    held = bound.on_hand + bound.on_the_way + bound.order
+    assert (held[bound.order > 0] <= most).all() and (bound.order[bound.order > 0] >= 9).all()
+    own = replace(free, least_order=9, most_units=most)
+    np.testing.assert_array_equal(bound.order, tomorrow_orders(own, history).order)
+    # And the other way round: what the scenario no longer asks for holds nothing back.
+    np.testing.assert_array_equal(
+        tomorrow_orders(own, replace(history, limits=UnitLimits())).order, tomorrow_orders(free, history).order
+    )
+    days = basis.dataset.splits["test"]
+    limited = OrderBasis.of(dataset_of(replace(history, limits=limits)))
+    demand = basis.demand(basis.span(days), 1)
+    before, after = basis.span(days).led(own, demand), limited.span(days).led(free, demand)
+    np.testing.assert_array_equal(before.earned, after.earned)
+    assert (before.earned != basis.span(days).led(free, demand).earned).any()
