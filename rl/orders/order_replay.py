@@ -13,6 +13,7 @@ import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import EvaluationError
+from rl.inventory.demand_forecast import DemandForecaster
 from rl.inventory.order_policy import OrderCosts, OrderPolicy, ProductOrders
 from rl.inventory.replay import ReplayedUnits, replayed
 from rl.inventory.shared_orders import Room
@@ -130,7 +131,15 @@ class Replayed:
 class OrderSpan:
     """A span of days that policies are led through, all by the same lines."""
 
-    def __init__(self, history: OrderHistory, forecasts: FloatArray, money: Money, days: slice) -> None:
+    def __init__(
+        self,
+        history: OrderHistory,
+        forecasts: FloatArray,
+        money: Money,
+        days: slice,
+        *,
+        forecasts_by: Callable[[DemandForecaster], FloatArray] | None = None,
+    ) -> None:
         """Make the span.
 
         Args:
@@ -138,6 +147,7 @@ class OrderSpan:
             forecasts: of each day and those until an order arrives, `(n_products, n_days, lead_days + 1)`, of all days.
             money: what is earned and paid.
             days: columns of the span.
+            forecasts_by: of the same shape by a policy's own forecaster; None leads every policy by `forecasts`.
 
         Raises:
             EvaluationError: no product has a day in the span.
@@ -146,14 +156,10 @@ class OrderSpan:
         self.is_known = history.is_known[:, days]
         if not self.is_known.any():
             raise EvaluationError("no product has a known day in the span; build more dates")
-        self.forecasts = forecasts[:, days]
+        self.forecasts, self._forecasts_by = forecasts[:, days], forecasts_by
         self.stretches = Stretches.of(self.is_known)
         start = days.start or 0
         self._opening = history.pipeline[self.stretches.product, start + self.stretches.first]
-        logged = self.stretches.taken(history.units["ordered"][:, days])
-        self._features = np.concatenate(
-            [self.stretches.taken(self.forecasts), logged[:, :, None].astype(np.float64)], axis=2
-        )
         self.margin = np.take_along_axis(money.margin, history.promoted[:, days, 0].astype(np.int64), axis=1)
 
     @property
@@ -182,17 +188,20 @@ class OrderSpan:
     def led(self, policy: OrderPolicy, demand: IntArray) -> Replayed:
         """Return what the policy would have done; demand is `(n_products, n_days)`.
 
-        The limits that the history has bind it, whatever it was fitted under.
+        It sees the forecasts of its own forecaster, as its list does. The limits that the history has bind it,
+        whatever it was fitted under.
 
         Raises:
             EvaluationError: orders that take the stock beyond the shared limit.
         """
         rows, history = self.stretches.product, self.history
         names = tuple(history.products[row] for row in rows.tolist())
+        seen = self.forecasts if self._forecasts_by is None else self._forecasts_by(policy.forecaster)[:, self.days]
         if history.room is None:
-            return self._replayed(policy.of(names, history.pack_size[rows], limits=history.limits), demand)
+            bound = policy.of(names, history.pack_size[rows], limits=history.limits)
+            return self._replayed(bound, demand, self.stretches.taken(seen))
         orders = policy.of(names, history.pack_size[rows], history.room.of(rows), limits=history.limits)
-        found = self._replayed_together(orders, demand)
+        found = self._replayed_together(orders, demand, seen)
         if (beyond := int(np.count_nonzero(self.beyond(found)))) > 0:
             raise EvaluationError(f"{policy.name}: orders beyond the shared limit on {beyond} days of a replay")
         return found
@@ -217,22 +226,23 @@ class OrderSpan:
 
     def led_as_logged(self, demand: IntArray) -> Replayed:
         """Return what today's rule would have done: the logged orders, under the same stock and demand."""
-        return self._replayed(LoggedOrders(), demand)
+        logged = self.stretches.taken(self.history.units["ordered"][:, self.days])
+        return self._replayed(LoggedOrders(), demand, logged[:, :, None].astype(np.float64))
 
     @property
     def _rules(self) -> StockRules:
         return StockRules(self.history.lead_days, 1.0, 1.0)  # costs are reckoned by product and day
 
-    def _replayed(self, policy: OrderingPolicy, demand: IntArray) -> Replayed:
+    def _replayed(self, policy: OrderingPolicy, demand: IntArray, features: FloatArray) -> Replayed:
         taken = self.stretches.taken
-        units = replayed(policy, taken(demand), self._rules, features=self._features, opening=self._opening)
+        units = replayed(policy, taken(demand), self._rules, features=features, opening=self._opening)
         return self._reckoned(units, self.stretches.placed)
 
-    def _replayed_together(self, policy: ProductOrders, demand: IntArray) -> Replayed:
+    def _replayed_together(self, policy: ProductOrders, demand: IntArray, forecasts: FloatArray) -> Replayed:
         """Return the same with each stretch on its own days, so that all products of a day share its room."""
         stretches = self.stretches
         active = stretches.active(self.shape[1])
-        features = np.concatenate([self.forecasts[stretches.product], active[:, :, None]], axis=2)
+        features = np.concatenate([forecasts[stretches.product], active[:, :, None]], axis=2)
         units = replayed(
             _ActiveOrders(policy),
             demand[stretches.product] * active,

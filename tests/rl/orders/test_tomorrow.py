@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from rl.errors import PolicyError
+from rl.inventory.demand_forecast import DemandForecaster
 from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy
+from rl.inventory.shared_orders import Room
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_history import OrderHistory
 from rl.orders.tomorrow import TomorrowOrders, refuse_wrong_orders, tomorrow_orders
@@ -47,6 +50,38 @@ def test_tomorrow_s_orders_are_those_that_a_replay_places_on_that_day() -> None:
     assert len(compared) >= 10
     for row in compared:
         assert found.order[row] == replayed[place[found.products[row]]], found.products[row]
+
+
+@pytest.mark.parametrize("room", [None, 10**9])
+def test_a_champion_is_led_by_its_own_forecasts_in_replays_as_in_its_lists(room: int | None) -> None:
+    """Other weekdays, another lift and rate than tonight's: every order of a replay is the one of that day's list."""
+    _, basis = a_night()
+    own = basis.forecaster
+    foreign = replace(
+        own,
+        weekday=np.roll(own.weekday, 3),
+        own_weekday={name: np.roll(factors, 3) for name, factors in own.own_weekday.items()},
+        own_lift=dict.fromkeys(own.own_lift, 5.0),
+        rate=0.9,
+    )
+    champion = replace(a_policy(), forecaster=foreign)
+    products = basis.dataset.history.products
+    shared = None if room is None else Room(np.ones(len(products), dtype=np.int64), room)
+    night = OrderBasis.of(dataset_of(replace(basis.dataset.history, room=shared)))
+    history, day = night.dataset.history, night.dataset.history.n_days - 20
+    listed = tomorrow_orders(champion, up_to(history, day))
+    span = night.span(slice(day, day + 1))
+    demand = np.zeros(span.shape, dtype=np.int64)
+    replayed = dict(zip(products, span.led(champion, demand).flows["ordered"][:, 0].tolist(), strict=True))
+    known = dict(zip(products, history.is_known[:, day].tolist(), strict=True))
+    compared = {name: int(order) for name, order in zip(listed.products, listed.order, strict=True) if known[name]}
+    assert len(compared) >= 10
+    assert compared == {name: replayed[name] for name in compared}
+    by_tonight = dict(zip(products, span.led(a_policy(), demand).flows["ordered"][:, 0].tolist(), strict=True))
+    assert compared != {name: by_tonight[name] for name in compared}
+    # A forecaster that was written and read again forecasts the same, to the last bit.
+    again = DemandForecaster.from_json(json.loads(json.dumps(own.to_json())))
+    np.testing.assert_array_equal(night.forecasts_by(again), night.forecasts)
 
 
 def test_each_line_says_what_it_rests_on() -> None:
