@@ -85,7 +85,7 @@ def save_orders(
 
 
 def load_orders_trained(
-    run: Run, names: Sequence[str], *, dataset_digest: str, limits: UnitLimits | None
+    run: Run, names: Sequence[str], *, dataset_digest: str, limits: UnitLimits | None = None
 ) -> dict[str, TrainedOrders]:
     """Return the candidates by name, in the given order.
 
