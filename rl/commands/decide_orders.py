@@ -19,10 +19,10 @@ from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.transitions_reading import read_transitions
 from rl.errors import PolicyError
 from rl.inventory.order_policy import OrderPolicy
-from rl.orders.order_figures import n_unlisted
 from rl.orders.order_history import OrderHistory, read_history
 from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, told_room, write_order_csv
 from rl.orders.tomorrow import TomorrowOrders, tomorrow_orders
+from rl.orders.unlisted import N_NAMED
 from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
 from rl.registry.order_champion import load_version_orders
 from rl.registry.versions import RegisteredVersion
@@ -108,7 +108,8 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
         "n_products": len(orders),
         "n_ordered": int((orders.order > 0).sum()),
         "units_ordered": int(orders.order.sum()),
-        "n_unlisted": n_unlisted(history),
+        "n_unlisted": len(history.unlisted.products),
+        **({"unlisted": list(history.unlisted.products[:N_NAMED])} if history.unlisted.products else {}),
         **told_room(orders),
     }
 

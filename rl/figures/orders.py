@@ -130,7 +130,8 @@ class OrderFigures(StrictModel):
         n_lines: products of the whole list.
         n_ordered: of them, those that something is ordered of.
         units_ordered: of the whole list.
-        n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
+        n_unlisted: products of the range that have no line, since a count of theirs is missing.
+        unlisted: natural keys of them, twenty at most.
         shared: the limit that all products share; None where there is none.
     """
 
@@ -151,6 +152,7 @@ class OrderFigures(StrictModel):
     n_ordered: int
     units_ordered: int
     n_unlisted: int
+    unlisted: tuple[str, ...] = ()
     shared: SharedLimitFigures | None = None
 
     def way(self, role: str) -> WayToOrder | None:

@@ -22,11 +22,11 @@ from rl.figures.orders import (
 from rl.figures.values import Spread
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.two_way import Blocks
-from rl.orders.order_history import OrderHistory
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
 from rl.orders.order_night import OrderNight, OrderTruth
 from rl.orders.order_replay import MILLIONTHS
 from rl.orders.tomorrow import TomorrowOrders
+from rl.orders.unlisted import N_NAMED
 
 N_SHOWN_PRODUCTS = 4
 """Products drawn for being the largest, and as many for being changed most."""
@@ -58,7 +58,8 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_lines=0 if tomorrow is None else len(tomorrow),
         n_ordered=0 if tomorrow is None else int(np.count_nonzero(tomorrow.order)),
         units_ordered=0 if tomorrow is None else int(tomorrow.order.sum()),
-        n_unlisted=n_unlisted(night.dataset.history),
+        n_unlisted=len(unlisted := night.dataset.history.unlisted.products),
+        unlisted=unlisted[:N_NAMED],
         shared=_shared(night),
     )
 
@@ -75,11 +76,6 @@ def _shared(night: OrderNight) -> SharedLimitFigures | None:
         taken=None if tomorrow is None else tomorrow.room_taken / unit,
         held_back=0 if tomorrow is None else int(tomorrow.held_back.sum()),
     )
-
-
-def n_unlisted(history: OrderHistory) -> int:
-    """Return how many products had a day in the week before the last one, and none on the last."""
-    return int(np.count_nonzero(history.is_unlisted))
 
 
 def _roles(night: OrderNight) -> dict[str, str]:

@@ -117,9 +117,7 @@ def _room(history: OrderHistory) -> Room | None:
     """
     if history.room is None:
         return None
-    others = Room(history.room.per_unit[history.is_unlisted], history.room.limit)
-    taken = others.needed(history.last_known_units[history.is_unlisted])
-    return replace(history.room.of(history.is_listed), taken=taken)
+    return replace(history.room.of(history.is_listed), taken=history.unlisted.room)
 
 
 def refuse_wrong_orders(orders: TomorrowOrders, limits: UnitLimits) -> None:

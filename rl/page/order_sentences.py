@@ -75,6 +75,7 @@ def shared_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     )
 
 
+_N_NAMED = 5
 _ROOM_UNITS = {"units": "piece", "volume": "cubic millimeter", "cost": "unit of money"}
 
 
@@ -142,12 +143,20 @@ def list_sentence(orders: OrderFigures) -> str:
         one = orders.n_unlisted == 1
         left_out = (
             f" {counted(orders.n_unlisted, 'product')} of the last week {'is' if one else 'are'} "
-            f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand."
+            f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand"
+            f"{named(orders.unlisted, orders.n_unlisted)}."
         )
     return (
         f"{counted(orders.units_ordered, 'unit')} of {counted(orders.n_ordered, 'product')}, of "
         f"{count(orders.n_lines)} that were looked at.{left_out}"
     )
+
+
+def named(products: tuple[str, ...], n: int) -> str:
+    """Return the first products in brackets, with how many more there are; empty where none is named."""
+    shown = products[:_N_NAMED]
+    more = f" and {count(n - len(shown))} more" if n > len(shown) else ""
+    return f" ({', '.join(shown)}{more})" if shown else ""
 
 
 def way_name(way: WayToOrder) -> str:

@@ -119,6 +119,8 @@ def test_products_without_a_line_are_told() -> None:
     assert "by hand" not in list_sentence(orders())
     assert "3 products of the last week are not on it" in list_sentence(orders(n_unlisted=3))
     assert "1 product of the last week is not on it" in list_sentence(orders(n_unlisted=1))
+    named = list_sentence(orders(n_unlisted=8, unlisted=tuple("abcdefg")))
+    assert "order by hand (a, b, c, d, e and 3 more)." in named
     assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
 
 
