@@ -133,6 +133,8 @@ class OrderFigures(StrictModel):
         n_unlisted: products of the range that have no line, since a count of theirs is missing.
         unlisted: natural keys of them, twenty at most.
         shared: the limit that all products share; None where there is none.
+        n_losing: products whose units bring nothing or less on the training days.
+        losing: natural keys of them, twenty at most.
     """
 
     lead_days: int
@@ -154,6 +156,8 @@ class OrderFigures(StrictModel):
     n_unlisted: int
     unlisted: tuple[str, ...] = ()
     shared: SharedLimitFigures | None = None
+    n_losing: int = 0
+    losing: tuple[str, ...] = ()
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

@@ -61,7 +61,14 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_unlisted=len(unlisted := night.dataset.history.unlisted.products),
         unlisted=unlisted[:N_NAMED],
         shared=_shared(night),
+        n_losing=len(losing := _losing(night)),
+        losing=losing[:N_NAMED],
     )
+
+
+def _losing(night: OrderNight) -> tuple[str, ...]:
+    rows = night.dataset.money.is_losing & night.dataset.history.is_known.any(axis=1)
+    return tuple(night.dataset.history.products[row] for row in np.flatnonzero(rows).tolist())
 
 
 def _shared(night: OrderNight) -> SharedLimitFigures | None:

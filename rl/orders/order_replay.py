@@ -22,6 +22,8 @@ from rl.ope.intervals.two_way import Blocks
 from rl.orders.order_history import OrderHistory
 
 MILLIONTHS = 1_000_000
+LEAST_MARGIN = MILLIONTHS // 100
+"""What policies take a unit to bring at least: a safety is a quantile of margin and holding cost, both above 0."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Money:
     """What is earned and paid, whole millionths.
 
     Attributes:
-        margin: of a unit sold, by product, without promotion and with, `(n_products, 2)`.
+        margin: of a unit sold, by product, without promotion and with, below 0 at a loss, `(n_products, 2)`.
         holding: of a unit left over after a day.
         order_line: of an order of a product, whatever its size.
         order_unit: of a unit ordered.
@@ -95,9 +97,14 @@ class Money:
     order_line: int
     order_unit: int
 
+    @property
+    def is_losing(self) -> BoolArray:
+        """Products that bring nothing or less when they aren't promoted, `(n_products,)`."""
+        return np.asarray(self.margin[:, 0] <= 0)
+
     def costs(self, products: tuple[str, ...], lead_time: int) -> OrderCosts:
-        """Return the same as policies take it, in money: margins without promotion."""
-        margins = self.margin[:, 0] / MILLIONTHS
+        """Return the same as policies take it, in money: margins without promotion, at least a hundredth."""
+        margins = np.maximum(self.margin[:, 0], LEAST_MARGIN) / MILLIONTHS
         return OrderCosts(
             lead_time=lead_time,
             holding_cost=self.holding / MILLIONTHS,
@@ -116,7 +123,8 @@ class Replayed:
         flows: units by name of `conf.specs.orders.GUARDED_FLOWS`; `ran_out` is 1 on days that left nothing.
         lost: units of demand beyond the stock.
         holding: of `earned`, what holding cost, millionths.
-        missed: margin that lost demand would have brought, millionths; no part of `earned`.
+        missed: margin that lost demand would have brought, millionths, below 0 where it is sold at a loss; no part of
+            `earned`.
         position: units on hand and on the way after the day's order.
     """
 

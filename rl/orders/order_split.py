@@ -22,12 +22,11 @@ from rl.data.splits import SPLIT_NAMES, SplitName, TimeSpan, end_of_day, refuse_
 from rl.data.transitions_reading import PublishedTransitions, read_transitions
 from rl.errors import DatasetError, NothingToLearn
 from rl.orders.order_history import OrderHistory, read_history
-from rl.orders.order_replay import MILLIONTHS, Money
+from rl.orders.order_replay import Money
 
 LEAST_WEEKS = 5
 """Weeks that every split has at least: an interval over fewer blocks says nothing (`ope.intervals.two_way`)."""
 _DAYS_PER_WEEK = 7
-_LEAST_MARGIN = MILLIONTHS // 100
 
 
 @dataclass(frozen=True)
@@ -161,10 +160,10 @@ def load_orders(pipeline: Pipeline, lake: Lake, run: Run) -> OrderDataset:
 
 
 def unit_margins(sold: IntArray, margin: IntArray, is_promoted: IntArray | np.ndarray) -> IntArray:
-    """Return what a unit brings, without promotion and with, whole millionths above 0, `(n_products, 2)`.
+    """Return what a unit brings, without promotion and with, whole millionths, `(n_products, 2)`.
 
-    A product that sold nothing of a kind brings what it brings otherwise, one that sold nothing at all what units of
-    all products bring. What brings nothing or less counts a hundredth, since losing its sale costs nothing.
+    Below 0 it is sold at a loss. A product that sold nothing of a kind brings what it brings otherwise, one that sold
+    nothing at all what units of all products bring.
 
     Args:
         sold: units, `(n_products, n_days)`.
@@ -179,7 +178,7 @@ def unit_margins(sold: IntArray, margin: IntArray, is_promoted: IntArray | np.nd
         of_kind = is_promoted == bool(promoted)
         units, money = np.where(of_kind, sold, 0).sum(axis=1), np.where(of_kind, margin, 0).sum(axis=1)
         found[:, promoted] = np.where(units > 0, money / np.maximum(units, 1), own)
-    return np.maximum(np.round(found), _LEAST_MARGIN).astype(np.int64)
+    return np.round(found).astype(np.int64)
 
 
 def split_days(pipeline: Pipeline, n_days: int) -> dict[SplitName, slice]:

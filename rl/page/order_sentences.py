@@ -152,6 +152,18 @@ def list_sentence(orders: OrderFigures) -> str:
     )
 
 
+def losing_sentence(orders: OrderFigures) -> str:
+    """Return which products are sold at a loss, and what that does to their figures and orders; empty without any."""
+    if not orders.n_losing:
+        return ""
+    one = orders.n_losing == 1
+    return (
+        f"{counted(orders.n_losing, 'product')} {'brings' if one else 'bring'} nothing or less for a piece sold"
+        f"{named(orders.losing, orders.n_losing)}. Every figure counts the loss; {'its' if one else 'their'} orders "
+        "are made as if a piece brought a hundredth. Where the cost is wrong, deliver it again."
+    )
+
+
 def named(products: tuple[str, ...], n: int) -> str:
     """Return the first products in brackets, with how many more there are; empty where none is named."""
     shown = products[:_N_NAMED]

@@ -21,6 +21,7 @@ from rl.page.order_sentences import (
     declared_sentences,
     learning_sentence,
     list_sentence,
+    losing_sentence,
     shared_sentence,
     winner_sentence,
 )
@@ -112,6 +113,13 @@ def test_what_is_declared_is_said_with_its_doubt() -> None:
     assert "20.0%" in third and "(8.0% to 12.0%)" in third
     nothing = Censored(share=0.0, added=0.0, added_lower=0.0, added_upper=0.0, draws=20)
     assert "all of its demand stands in the log" in declared_sentences(orders(censored=nothing))[2]
+
+
+def test_products_that_are_sold_at_a_loss_are_named() -> None:
+    """With what their figures and orders rest on; nothing is said where all of them earn."""
+    assert losing_sentence(orders()) == ""
+    told = losing_sentence(orders(n_losing=2, losing=("a", "b")))
+    assert told.startswith("2 products bring nothing or less for a piece sold (a, b). Every figure counts the loss")
 
 
 def test_products_without_a_line_are_told() -> None:
