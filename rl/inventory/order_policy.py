@@ -50,7 +50,7 @@ class OrderCosts:
         lead_time: days from an order to its arrival, as declared.
         holding_cost: of a unit left over after a day.
         order_cost: of an order of a product, whatever its size; 0 for none.
-        margin: of a unit sold, by product, above 0: what losing its sale costs.
+        margin: of a unit sold, by product, less what it costs to order it, above 0: what losing its sale costs.
         usual_margin: of products that it doesn't know.
     """
 

@@ -99,12 +99,16 @@ class Money:
 
     @property
     def is_losing(self) -> BoolArray:
-        """Products that bring nothing or less when they aren't promoted, `(n_products,)`."""
-        return np.asarray(self.margin[:, 0] <= 0)
+        """Products whose units bring no more than it costs to order them, when not promoted, `(n_products,)`."""
+        return np.asarray(self.margin[:, 0] <= self.order_unit)
 
     def costs(self, products: tuple[str, ...], lead_time: int) -> OrderCosts:
-        """Return the same as policies take it, in money: margins without promotion, at least a hundredth."""
-        margins = np.maximum(self.margin[:, 0], LEAST_MARGIN) / MILLIONTHS
+        """Return the same as policies take it, in money.
+
+        Margins are those without promotion, less what ordering a unit costs, which a lost sale saves; at least a
+        hundredth.
+        """
+        margins = np.maximum(self.margin[:, 0] - self.order_unit, LEAST_MARGIN) / MILLIONTHS
         return OrderCosts(
             lead_time=lead_time,
             holding_cost=self.holding / MILLIONTHS,

@@ -22,7 +22,7 @@ from rl.data.splits import SPLIT_NAMES, SplitName, TimeSpan, end_of_day, refuse_
 from rl.data.transitions_reading import PublishedTransitions, read_transitions
 from rl.errors import DatasetError, NothingToLearn
 from rl.orders.order_history import OrderHistory, read_history
-from rl.orders.order_replay import Money
+from rl.orders.order_replay import MILLIONTHS, Money
 
 LEAST_WEEKS = 5
 """Weeks that every split has at least: an interval over fewer blocks says nothing (`ope.intervals.two_way`)."""
@@ -134,10 +134,20 @@ def prepare_orders(pipeline: Pipeline, lake: Lake, horizon: date) -> OrderDatase
     train = found.splits["train"]
     if not found.history.margin[:, train].any():
         raise NothingToLearn("nothing was earned on the training days: every margin is 0; check prices and costs")
+    if found.money.is_losing.all():
+        raise NothingToLearn(
+            f"no unit earns on the training days: {_most_that_a_unit_brings(found.money)}, so that ordering nothing is "
+            "best; check prices and costs, and reward.terms with value: units of order"
+        )
     shown = found.history.is_known[:, train] & ~found.history.ran_out[:, train]
     if not shown.any():
         raise NothingToLearn("every training day ran out, so that no day shows its demand; wait for days with stock")
     return found
+
+
+def _most_that_a_unit_brings(money: Money) -> str:
+    most, cost = int(money.margin[:, 0].max()) / MILLIONTHS, money.order_unit / MILLIONTHS
+    return f"the most that one brings is {most:.2f}, and ordering it costs {cost:.2f}"
 
 
 def load_orders(pipeline: Pipeline, lake: Lake, run: Run) -> OrderDataset:

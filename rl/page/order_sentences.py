@@ -158,8 +158,8 @@ def losing_sentence(orders: OrderFigures) -> str:
         return ""
     one = orders.n_losing == 1
     return (
-        f"{counted(orders.n_losing, 'product')} {'brings' if one else 'bring'} nothing or less for a piece sold"
-        f"{named(orders.losing, orders.n_losing)}. Every figure counts the loss; {'its' if one else 'their'} orders "
+        f"{counted(orders.n_losing, 'product')} {'brings' if one else 'bring'} nothing or less for a piece, "
+        f"ordering it included{named(orders.losing, orders.n_losing)}. Every figure counts the loss; {'its' if one else 'their'} orders "
         "are made as if a piece brought a hundredth. Where the cost is wrong, deliver it again."
     )
 

@@ -95,6 +95,10 @@ def test_prices_of_policies_are_those_of_the_replay_in_money() -> None:
     losing = replace(money, margin=money.margin * np.array([[1], [-1]]))
     assert losing.costs(("a", "b"), 3).margins(("a", "b")).tolist() == [2.0, 0.01]
     assert losing.is_losing.tolist() == [False, True]
+    # A sale that is lost saves what its unit costs to order.
+    dear = replace(money, order_unit=1_500_000)
+    assert dear.costs(("a", "b"), 3).margins(("a", "b")).tolist() == [0.5, 2.5]
+    assert replace(money, order_unit=2_000_000).is_losing.tolist() == [True, False]
 
 
 def test_what_is_sold_at_a_loss_earns_its_loss_in_a_replay_as_in_the_log() -> None:

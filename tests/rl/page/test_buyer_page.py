@@ -119,7 +119,7 @@ def test_products_that_are_sold_at_a_loss_are_named() -> None:
     """With what their figures and orders rest on; nothing is said where all of them earn."""
     assert losing_sentence(orders()) == ""
     told = losing_sentence(orders(n_losing=2, losing=("a", "b")))
-    assert told.startswith("2 products bring nothing or less for a piece sold (a, b). Every figure counts the loss")
+    assert told.startswith("2 products bring nothing or less for a piece, ordering it included (a, b). Every")
 
 
 def test_products_without_a_line_are_told() -> None:
