@@ -149,6 +149,11 @@ class Orders(GrownModel):
         names = [candidate.algorithm for candidate in self.candidates]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"candidates stand twice: {', '.join(repeated)}; give one of them more seeds")
+        if self.most_units is not None and self.least_order > self.most_units:
+            raise ValueError(
+                f"least_order {self.least_order} is more than most_units {self.most_units}, so that nothing could ever "
+                f"be ordered; write a least_order of {self.most_units} or less"
+            )
         if set(names) <= LEARNERS:
             raise ValueError("no candidate is a formula, which a learner has to beat; add one, such as base_stock")
         return self

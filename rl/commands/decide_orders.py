@@ -110,6 +110,7 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
         "units_ordered": int(orders.order.sum()),
         "n_unlisted": len(history.unlisted.products),
         **({"unlisted": list(history.unlisted.products[:N_NAMED])} if history.unlisted.products else {}),
+        **({"never_ordered": list(orders.never_ordered[:N_NAMED])} if orders.never_ordered else {}),
         **told_room(orders),
     }
 

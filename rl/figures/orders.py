@@ -133,7 +133,9 @@ class OrderFigures(StrictModel):
         n_unlisted: products of the range that have no line, since a count of theirs is missing.
         unlisted: natural keys of them, twenty at most.
         shared: the limit that all products share; None where there is none.
-        n_losing: products whose units bring nothing or less on the training days.
+        n_never: products of the list whose smallest order is more than may be on hand and on the way.
+        never: natural keys of them, twenty at most.
+        n_losing: products whose units bring nothing or less on the training days, ordering them included.
         losing: natural keys of them, twenty at most.
     """
 
@@ -156,6 +158,8 @@ class OrderFigures(StrictModel):
     n_unlisted: int
     unlisted: tuple[str, ...] = ()
     shared: SharedLimitFigures | None = None
+    n_never: int = 0
+    never: tuple[str, ...] = ()
     n_losing: int = 0
     losing: tuple[str, ...] = ()
 

@@ -61,6 +61,8 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_unlisted=len(unlisted := night.dataset.history.unlisted.products),
         unlisted=unlisted[:N_NAMED],
         shared=_shared(night),
+        n_never=0 if tomorrow is None else len(tomorrow.never_ordered),
+        never=() if tomorrow is None else tomorrow.never_ordered[:N_NAMED],
         n_losing=len(losing := _losing(night)),
         losing=losing[:N_NAMED],
     )

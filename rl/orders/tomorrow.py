@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy
@@ -32,6 +32,9 @@ class TomorrowOrders:
         pack_size: units that are ordered together.
         order: units.
         held_back: units that would be ordered too, if the products shared no limit.
+        held_by_most: units that would be ordered too, but for the most that may be on hand and on the way.
+        never_fits: products whose smallest order, in whole packs, is more than may be on hand and on the way.
+        most_units: of a product, on hand and on the way after an order; None for no limit.
         room: that they share; `taken` is that of products without a line. None without a shared limit.
     """
 
@@ -45,6 +48,9 @@ class TomorrowOrders:
     pack_size: IntArray
     order: IntArray
     held_back: IntArray
+    held_by_most: IntArray
+    never_fits: BoolArray
+    most_units: int | None = None
     room: Room | None = None
 
     @property
@@ -54,6 +60,11 @@ class TomorrowOrders:
             return 0
         return self.room.taken + self.room.needed(self.on_hand + self.on_the_way + self.order)
 
+    @property
+    def never_ordered(self) -> tuple[str, ...]:
+        """Natural keys of the products whose smallest order is more than may be on hand and on the way."""
+        return tuple(self.products[row] for row in np.flatnonzero(self.never_fits).tolist())
+
     def __len__(self) -> int:
         return len(self.products)
 
@@ -62,10 +73,16 @@ class TomorrowOrders:
         have = int(self.on_hand[row] + self.on_the_way[row])
         rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
         left_out = f" ({self.held_back[row]:,} fewer, for the limit that all share)" if self.held_back[row] else ""
+        if self.held_by_most[row]:
+            left_out += (
+                f" ({self.held_by_most[row]:,} fewer, since {self.most_units:,} may be on hand and on the way at most)"
+            )
         wanted = f"about {self.forecast[row]:.0f} will be asked for until it arrives and on that day"
         if self.order[row]:
             pack = f" in packs of {self.pack_size[row]}" if self.pack_size[row] > 1 else ""
             return f"{wanted}; {rest}: {self.order[row]:,} more{pack}{left_out}"
+        if self.never_fits[row]:
+            return f"{wanted}; {rest}: nothing, since the smallest order is more than the {self.most_units:,} allowed"
         short = self.level[row] - have
         told = "enough" if short <= 0 else f"{short:.0f} short, less than is ordered at once"
         return f"{wanted}; {rest}: {'nothing' + left_out if left_out else told}"
@@ -93,6 +110,8 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     bound = policy.of(names, history.pack_size[listed], _room(history), limits=history.limits)
     level, order = bound.advise(states)
     free = order if bound.room is None else bound.without_room().order(states)
+    limits = history.limits or policy.fitted_under
+    unbounded = policy.of(names, history.pack_size[listed], limits=replace(limits, most_units=None)).order(states)
     found = TomorrowOrders(
         day=history.last_day + timedelta(days=1),
         products=names,
@@ -104,9 +123,12 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         pack_size=history.pack_size[listed],
         order=order,
         held_back=np.maximum(free - order, 0),
+        held_by_most=np.maximum(unbounded - free, 0),
+        never_fits=bound.limits.smallest > bound.limits.storage,
+        most_units=limits.most_units,
         room=bound.room,
     )
-    refuse_wrong_orders(found, history.limits or policy.fitted_under)
+    refuse_wrong_orders(found, limits)
     return found
 
 

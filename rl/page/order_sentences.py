@@ -146,6 +146,13 @@ def list_sentence(orders: OrderFigures) -> str:
             f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand"
             f"{named(orders.unlisted, orders.n_unlisted)}."
         )
+    if orders.n_never:
+        one = orders.n_never == 1
+        left_out += (
+            f" {counted(orders.n_never, 'product')} can never be ordered{named(orders.never, orders.n_never)}: "
+            f"{'its' if one else 'their'} smallest order, in whole packs, is more than orders.most_units allows on "
+            "hand and on the way."
+        )
     return (
         f"{counted(orders.units_ordered, 'unit')} of {counted(orders.n_ordered, 'product')}, of "
         f"{count(orders.n_lines)} that were looked at.{left_out}"
@@ -159,8 +166,9 @@ def losing_sentence(orders: OrderFigures) -> str:
     one = orders.n_losing == 1
     return (
         f"{counted(orders.n_losing, 'product')} {'brings' if one else 'bring'} nothing or less for a piece, "
-        f"ordering it included{named(orders.losing, orders.n_losing)}. Every figure counts the loss; {'its' if one else 'their'} orders "
-        "are made as if a piece brought a hundredth. Where the cost is wrong, deliver it again."
+        f"ordering it included{named(orders.losing, orders.n_losing)}. Every figure counts the loss; "
+        f"{'its' if one else 'their'} orders are made as if a piece brought a hundredth. "
+        "Where the cost is wrong, deliver it again."
     )
 
 

@@ -35,6 +35,14 @@ def test_candidates_are_named_by_method_and_seed() -> None:
     assert orders.candidate_names == ("base_stock-1", "hindsight-2", "hindsight-5")
 
 
+def test_limits_that_allow_no_order_are_refused() -> None:
+    """With the largest least order that goes with them."""
+    given = {"candidates": [{"algorithm": "base_stock"}], "most_units": 500}
+    with pytest.raises(ValidationError, match="least_order 600 is more than most_units 500"):
+        Orders.model_validate(given | {"least_order": 600})
+    assert Orders.model_validate(given | {"least_order": 500}).least_order == 500
+
+
 def test_prices_are_those_of_the_reward_in_millionths() -> None:
     """Two cents a unit held, half a euro a line, nothing a unit ordered."""
     assert order_prices(SCENARIO) == {"holding": 20_000, "order_line": 500_000, "order_unit": 0}

@@ -97,6 +97,31 @@ def test_each_line_says_what_it_rests_on() -> None:
     assert batch.reason(0).endswith("3 short, less than is ordered at once")
 
 
+def test_a_line_names_the_limit_that_holds_it_back() -> None:
+    """Most units are no least order: the reason says which of the two it is, and what can never be ordered is named."""
+    history, policy = a_night()[1].dataset.history, a_policy()
+    free = tomorrow_orders(policy, history)
+    row = int(np.argmax(free.order - free.pack_size))
+    most = int((free.on_hand + free.on_the_way + free.pack_size)[row])
+    held = tomorrow_orders(policy, replace(history, limits=UnitLimits(0, most)))
+    assert 0 < held.order[row] < free.order[row]
+    np.testing.assert_array_equal(held.held_by_most, free.order - held.order)
+    assert f"({held.held_by_most[row]:,} fewer, since {most:,} may be on hand" in held.reason(row)
+    full = tomorrow_orders(policy, replace(history, limits=UnitLimits(0, most - 1)))
+    assert not full.order[row]
+    assert full.reason(row).endswith("at most)") and "less than is ordered at once" not in full.reason(row)
+    packs = history.pack_size.copy()
+    place = history.products.index(free.products[row])
+    packs[place] = most + 1
+    large = tomorrow_orders(policy, replace(history, pack_size=packs, limits=UnitLimits(0, most)))
+    assert large.never_ordered == (free.products[row],)
+    assert large.reason(row).endswith(f"the smallest order is more than the {most:,} allowed")
+    # Under a shared limit, too: each limit is told for its own units.
+    shared = Room(np.ones(len(packs), dtype=np.int64), held.order.sum() // 2 + (held.on_hand + held.on_the_way).sum())
+    both = tomorrow_orders(policy, replace(history, limits=UnitLimits(0, most), room=shared))
+    np.testing.assert_array_equal(both.order + both.held_back + both.held_by_most, free.order)
+
+
 def test_products_that_were_not_counted_have_no_line() -> None:
     """Nobody knows what is there; without any count there is no list."""
     history = a_night()[1].dataset.history

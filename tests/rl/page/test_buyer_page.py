@@ -129,6 +129,8 @@ def test_products_without_a_line_are_told() -> None:
     assert "1 product of the last week is not on it" in list_sentence(orders(n_unlisted=1))
     named = list_sentence(orders(n_unlisted=8, unlisted=tuple("abcdefg")))
     assert "order by hand (a, b, c, d, e and 3 more)." in named
+    never = list_sentence(orders(n_never=1, never=("a",)))
+    assert "1 product can never be ordered (a): its smallest order, in whole packs, is more than orders.most" in never
     assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
 
 
