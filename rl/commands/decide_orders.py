@@ -101,6 +101,9 @@ def run(
 
 
 def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderHistory) -> dict[str, Any]:
+    untold = history.untold_packs
+    if untold:
+        structlog.get_logger().warning("items tell no pack size; ordered by the piece", products=untold[:N_NAMED])
     return {
         "as_of": str(orders.day),
         "model": registered.model,
@@ -110,6 +113,7 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
         "units_ordered": int(orders.order.sum()),
         "n_unlisted": len(history.unlisted.products),
         **({"unlisted": list(history.unlisted.products[:N_NAMED])} if history.unlisted.products else {}),
+        **({"n_untold_packs": len(untold), "untold_packs": list(untold[:N_NAMED])} if untold else {}),
         **({"never_ordered": list(orders.never_ordered[:N_NAMED])} if orders.never_ordered else {}),
         **told_room(orders),
     }

@@ -135,6 +135,8 @@ class OrderFigures(StrictModel):
         shared: the limit that all products share; None where there is none.
         n_never: products of the list whose smallest order is more than may be on hand and on the way.
         never: natural keys of them, twenty at most.
+        n_untold_packs: products of the list without a pack size, though items tell it of others.
+        untold_packs: natural keys of them, twenty at most.
         n_losing: products whose units bring nothing or less on the training days, ordering them included.
         losing: natural keys of them, twenty at most.
     """
@@ -160,6 +162,8 @@ class OrderFigures(StrictModel):
     shared: SharedLimitFigures | None = None
     n_never: int = 0
     never: tuple[str, ...] = ()
+    n_untold_packs: int = 0
+    untold_packs: tuple[str, ...] = ()
     n_losing: int = 0
     losing: tuple[str, ...] = ()
 

@@ -63,6 +63,8 @@ def order_figures(night: OrderNight) -> OrderFigures:
         shared=_shared(night),
         n_never=0 if tomorrow is None else len(tomorrow.never_ordered),
         never=() if tomorrow is None else tomorrow.never_ordered[:N_NAMED],
+        n_untold_packs=len(untold := night.dataset.history.untold_packs),
+        untold_packs=untold[:N_NAMED],
         n_losing=len(losing := _losing(night)),
         losing=losing[:N_NAMED],
     )

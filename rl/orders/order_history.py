@@ -53,6 +53,7 @@ class OrderHistory:
         category: natural key of each product's.
         room: that all products share; None where the scenario has no shared limit.
         limits: of each product's orders, as the scenario has them now; None leaves every policy its own.
+        tells_pack: whether items tell a product's pack size, `(n_products,)`; None where they tell none of any product.
         block_start: column of the first day of the last day's block, which is set aside as a whole; may lie before 0.
         seen_unlisted: products without a decision on the last day that were counted lately, as events tell them; None
             where no events are at hand, so that days alone tell.
@@ -72,6 +73,7 @@ class OrderHistory:
     category: tuple[str, ...]
     room: Room | None = None
     limits: UnitLimits | None = None
+    tells_pack: BoolArray | None = None
     block_start: int = 0
     seen_unlisted: UnlistedProducts | None = None
 
@@ -91,6 +93,13 @@ class OrderHistory:
     def is_listed(self) -> BoolArray:
         """Products that tomorrow's order is decided for: those with a decision on the last day, `(n_products,)`."""
         return self.is_known[:, -1]
+
+    @property
+    def untold_packs(self) -> tuple[str, ...]:
+        """Products of tomorrow's list that are ordered by the piece since items tell a pack size of others alone."""
+        if self.tells_pack is None:
+            return ()
+        return tuple(self.products[row] for row in np.flatnonzero(self.is_listed & ~self.tells_pack).tolist())
 
     @property
     def is_unlisted(self) -> BoolArray:
@@ -190,9 +199,15 @@ def read_history(
         category=tuple(categories.get(one, NO_CATEGORY) for one in rows.products),
         room=_room(scenario.orders, rows.products, lake, horizon, items),
         limits=UnitLimits(scenario.orders.least_order, scenario.orders.most_units),
+        tells_pack=_told_packs(rows.products, packs),
         block_start=(partition_date(pipeline, horizon) - first_day).days,
         seen_unlisted=_unlisted(pipeline, lake, horizon, {rows.products[row] for row in rows.product[is_last]}, items),
     )
+
+
+def _told_packs(products: tuple[str, ...], packs: Mapping[str, int]) -> BoolArray | None:
+    """Return of which products items tell a pack size, `(n_products,)`; None where packs aren't told at all."""
+    return np.array([packs.get(one, 0) > 0 for one in products], dtype=np.bool_) if packs else None
 
 
 def _unlisted(

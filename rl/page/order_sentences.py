@@ -146,6 +146,13 @@ def list_sentence(orders: OrderFigures) -> str:
             f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand"
             f"{named(orders.unlisted, orders.n_unlisted)}."
         )
+    if orders.n_untold_packs:
+        one = orders.n_untold_packs == 1
+        left_out += (
+            f" {counted(orders.n_untold_packs, 'product')} {'is' if one else 'are'} ordered by the piece, since items "
+            f"tell no pack_size of {'it' if one else 'them'}{named(orders.untold_packs, orders.n_untold_packs)} while "
+            "they do of others: deliver it."
+        )
     if orders.n_never:
         one = orders.n_never == 1
         left_out += (

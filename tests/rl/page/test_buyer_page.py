@@ -131,6 +131,8 @@ def test_products_without_a_line_are_told() -> None:
     assert "order by hand (a, b, c, d, e and 3 more)." in named
     never = list_sentence(orders(n_never=1, never=("a",)))
     assert "1 product can never be ordered (a): its smallest order, in whole packs, is more than orders.most" in never
+    untold = list_sentence(orders(n_untold_packs=2, untold_packs=("a", "b")))
+    assert "2 products are ordered by the piece, since items tell no pack_size of them (a, b) while" in untold
     assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
 
 
