@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rl.data.logged_episodes import IntArray
 from rl.errors import PolicyError
 from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
@@ -70,9 +71,9 @@ class ServedOrders:
             raise PolicyError(f"products lack the columns {', '.join(missing)}")
         names = tuple(str(one) for one in columns["item_id"])
         try:
-            pipeline = np.column_stack([np.array(columns[name], dtype=np.int64) for name in stock])
+            pipeline = np.column_stack([_whole(columns[name]) for name in stock])
             expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
-            packs = np.array(columns.get(PACK_COLUMN, [1] * len(names)), dtype=np.int64)
+            packs = _whole(columns.get(PACK_COLUMN, [1] * len(names)))
             room = self._room(columns, params or {})
         except (TypeError, ValueError) as error:
             raise PolicyError(f"stock, packs and room are whole numbers, forecasts numbers: {error}") from error
@@ -98,7 +99,20 @@ class ServedOrders:
         limit = _asked(params, SHARED_PARAMETER, self.policy.shared_limit)
         if ROOM_COLUMN not in columns:
             raise PolicyError(f"products share a limit of {limit}; add the column {ROOM_COLUMN}, what a piece takes")
-        return Room(np.array(columns[ROOM_COLUMN], dtype=np.int64), limit)
+        return Room(_whole(columns[ROOM_COLUMN]), limit)
+
+
+def _whole(values: list[Any]) -> IntArray:
+    """Return a column of whole numbers; parts of one are refused, since cut off they would break what they count.
+
+    Raises:
+        ValueError: names the first value that isn't one.
+    """
+    found = np.array(values, dtype=np.float64)
+    whole = np.isfinite(found) & (found == np.floor(found))
+    if not whole.all():
+        raise ValueError(f"got {values[int(np.argmin(whole))]!r}")
+    return np.array(values, dtype=np.int64)
 
 
 def _asked(params: Mapping[str, Any], name: str, fitted: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from rl.errors import EvaluationError, PolicyError, ShopError
+from rl.errors import EvaluationError, NothingCounted, ShopError
 from rl.gate.alpha_spending import NightLevel
 from rl.inventory.order_policy import OrderPolicy
 from rl.ope.intervals.intervals import Interval
@@ -104,6 +104,7 @@ def order_night(
 
     Raises:
         EvaluationError: no candidate.
+        PolicyError: tomorrow's orders of the chosen one break a limit.
     """
     scenario, log = dataset.pipeline.scenario, structlog.get_logger()
     confidence = scenario.evaluation.confidence
@@ -155,6 +156,6 @@ def _truth(dataset: OrderDataset, led: LedOrders, home: Path, level: float) -> O
 def _tomorrow(policy: OrderPolicy, dataset: OrderDataset) -> TomorrowOrders | None:
     try:
         return tomorrow_orders(policy, dataset.history)
-    except PolicyError as error:
+    except NothingCounted as error:
         structlog.get_logger().warning("no orders for tomorrow", reason=str(error))
         return None

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
-from rl.errors import PolicyError
+from rl.errors import NothingCounted, PolicyError
 from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy
 from rl.inventory.shared_orders import Room
@@ -92,11 +92,12 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     """Return the orders of the morning after the history's last day, within the limits that the history has.
 
     Raises:
-        PolicyError: no product had a decision on the last day, or the policy is for another lead time.
+        NothingCounted: no product had a decision on the last day.
+        PolicyError: the policy is for another lead time, or the list breaks a limit.
     """
     listed = np.flatnonzero(history.is_listed)
     if not len(listed):
-        raise PolicyError(f"no product was counted on {history.last_day}, so that nothing is known to order by")
+        raise NothingCounted(f"no product was counted on {history.last_day}, so that nothing is known to order by")
     if policy.costs.lead_time != history.lead_days:
         raise PolicyError(
             f"policy {policy.version} orders for {counted(policy.costs.lead_time, 'day')} of waiting, the scenario "

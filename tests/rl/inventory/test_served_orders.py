@@ -57,6 +57,8 @@ def test_limits_of_a_call_go_before_those_of_the_fit() -> None:
     shared = ServedOrders(a_policy(shared_limit=1_000))
     room = COLUMNS | {"room": [1, 1, 1]}
     assert shared.predict(room)["order"].sum() > 12 >= shared.predict(room, {"shared_limit": 12})["order"].sum() > 8
+    with pytest.raises(PolicyError, match=r"got 1\.9"):
+        shared.predict(COLUMNS | {"room": [1, 1.9, 1]})
     with pytest.raises(PolicyError, match="fitted without one"):
         asked.predict(COLUMNS, {"shared_limit": 12})
     with pytest.raises(PolicyError, match=r"most_units is 1\.5; expected a whole number"):
@@ -88,6 +90,10 @@ def test_a_saved_model_orders_with_pickle_disabled_and_without_torch(tmp_path: P
         ({"forecast_2d": None}, "lack the columns forecast_2d"),
         ({"units_in_0d": ["many", 0, 0]}, "whole numbers"),
         ({"forecast_0d": [-1.0, 1.0, 1.0]}, "at least 0"),
+        ({"units_in_0d": [2.9, 0, 0]}, r"whole numbers, forecasts numbers: got 2\.9"),
+        ({"pack_size": [1, 2.5, 1]}, r"got 2\.5"),
+        ({"pack_size": [1, None, 1]}, "got None"),
+        ({"units_in_1d": [0, float("nan"), 0]}, "got nan"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(changes: dict[str, object], expected: str) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl.errors import PolicyError
+from rl.errors import NothingCounted, PolicyError
 from rl.inventory.demand_forecast import DemandForecaster
 from rl.inventory.limits import UnitLimits
-from rl.inventory.order_policy import OrderPolicy
+from rl.inventory.order_policy import OrderPolicy, ProductOrders
 from rl.inventory.shared_orders import Room
+from rl.orders import order_night
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_history import OrderHistory
 from rl.orders.tomorrow import TomorrowOrders, refuse_wrong_orders, tomorrow_orders
@@ -130,8 +131,18 @@ def test_products_that_were_not_counted_have_no_line() -> None:
     found = tomorrow_orders(a_policy(), replace(history, is_known=known))
     assert not set(history.products[:4]) & set(found.products)
     known[:, -1] = False
-    with pytest.raises(PolicyError, match="no product was counted"):
+    with pytest.raises(NothingCounted, match="no product was counted"):
         tomorrow_orders(a_policy(), replace(history, is_known=known))
+    uncounted = dataset_of(replace(history, is_known=known))
+    assert order_night._tomorrow(a_policy(), uncounted) is None
+
+
+def test_a_night_whose_list_breaks_a_limit_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody reads that nothing was counted where a list was refused."""
+    history = a_night()[1].dataset.history
+    monkeypatch.setattr(ProductOrders, "advise", lambda _, states: (states.position * 1.0, states.position * 0 - 1))
+    with pytest.raises(PolicyError, match="the list of orders was not published: 9 orders are below 0"):
+        order_night._tomorrow(a_policy(), dataset_of(history))
 
 
 def test_a_policy_for_another_lead_time_places_no_orders() -> None:
