@@ -7,14 +7,14 @@ alone, so the difference of their costs is known far better than either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import InventoryError
 from rl.inventory.on_the_way import OrdersOnTheWay
-from rl.inventory.stock import OrderingPolicy, StockRules, StockStates, after_period, checked_orders
+from rl.inventory.stock import OrderingPolicy, PeriodUnits, StockRules, StockStates, after_period, checked_orders
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,11 @@ class ReplayedUnits:
         stock: on hand before demand.
         order: placed.
         sales: demand that was met.
-        left_over: on hand after demand.
+        left_over: on hand after demand, and after what went astray.
         lost: demand beyond the stock.
         opening: stock on hand and on the way before the first day, `(n_products,)`.
         closing: on hand and on the way after the last day, `(n_products,)`.
+        astray: units that left without being sold; below 0 where more turned up. None where none ever do.
     """
 
     stock: IntArray
@@ -38,6 +39,7 @@ class ReplayedUnits:
     lost: IntArray
     opening: IntArray
     closing: IntArray
+    astray: IntArray | None = None
 
     def money(self, *, margin: IntArray, holding_cost: IntArray) -> IntArray:
         """Return margin on units sold less holding cost, exact, in millionths, `(n_products, n_days)`.
@@ -60,8 +62,9 @@ class ReplayedUnits:
     @property
     def positions(self) -> IntArray:
         """Units on hand and on the way after each day's order, before its demand, `(n_products, n_days)`."""
-        sold_before = np.cumsum(self.sales, axis=1) - self.sales
-        return np.asarray(self.opening[:, None] + np.cumsum(self.order, axis=1) - sold_before)
+        left = self.sales if self.astray is None else self.sales + self.astray
+        left_before = np.cumsum(left, axis=1) - left
+        return np.asarray(self.opening[:, None] + np.cumsum(self.order, axis=1) - left_before)
 
     @property
     def service(self) -> float:
@@ -90,6 +93,7 @@ def replayed(
     opening: IntArray | None = None,
     waits: IntArray | None = None,
     starts: IntArray | None = None,
+    astray: IntArray | None = None,
 ) -> ReplayedUnits:
     """Return what the policy would have done to the stock.
 
@@ -104,6 +108,8 @@ def replayed(
             time.
         starts: day on which each product begins with its opening, `(n_products,)`; before it there is nothing of it,
             and the policy must order none. None for the first day.
+        astray: units that leave unsold after each day's demand, below 0 where more turn up, `(n_products, n_days)`. No
+            more leave than are there; what is missing is owed by those that turn up later. None for none.
 
     Raises:
         InventoryError: demand below 0, arrays that don't fit, or orders that are none.
@@ -120,6 +126,11 @@ def replayed(
         raise InventoryError(f"waits have shape {waits.shape}, expected ({n_products}, {n_days})")
     if starts is not None and (starts.shape != (n_products,) or waits is not None):
         raise InventoryError(f"starts have shape {starts.shape}, expected ({n_products},), and go with no waits")
+    if astray is not None and (astray.shape != demand.shape or waits is not None):
+        raise InventoryError(
+            f"astray has shape {astray.shape}, expected ({n_products}, {n_days}), and goes with no waits"
+        )
+    gone, owed = (None if astray is None else np.zeros_like(demand)), np.zeros(n_products, dtype=np.int64)
     begun = pipeline if starts is None else np.where((starts == 0)[:, None], pipeline, 0)
     states, on_the_way = StockStates(begun), None if waits is None else OrdersOnTheWay(pipeline, waits)
     columns: dict[str, IntArray] = {
@@ -132,12 +143,24 @@ def replayed(
         order = checked_orders(policy, seen)
         columns["stock"][:, day], columns["order"][:, day] = states.stock, order
         states, units = after_period(states, order, demand[:, day])
+        if astray is not None and gone is not None:
+            wanted = astray[:, day] + owed
+            gone[:, day] = np.minimum(wanted, units.left_over)
+            owed = np.maximum(wanted - gone[:, day], 0)
+            states, units = _without(states, units, gone[:, day])
         if on_the_way is not None:
             on_the_way.after(order, units.left_over)
             states = on_the_way.states
         for name in ("sales", "left_over", "lost"):
             columns[name][:, day] = getattr(units, name)
-    return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position)
+    return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position, astray=gone)
+
+
+def _without(states: StockStates, units: PeriodUnits, gone: IntArray) -> tuple[StockStates, PeriodUnits]:
+    """Return the morning's states and the period's units without those that went astray, `(n_products,)`."""
+    pipeline = states.pipeline.copy()
+    pipeline[:, 0] -= gone
+    return StockStates(pipeline), replace(units, left_over=units.left_over - gone)
 
 
 def _opening(demand: IntArray, lead_time: int) -> IntArray:

@@ -137,6 +137,12 @@ class OrderHistory:
         """Weekday of each day, 0 Monday, `(n_days,)`."""
         return (self.first_day.weekday() + np.arange(self.n_days, dtype=np.int64)) % 7
 
+    @property
+    def shrinkage(self) -> IntArray:
+        """Units that went astray on each day, below 0 where more turned up, `(n_products, n_days)`."""
+        units = self.units
+        return np.asarray((units["opening"] + units["received"] - units["sold"] - units["closing"]) * self.is_known)
+
     def demand_days(self, n_days: int | None = None) -> DemandDays:
         """Return what a forecast may look at: the first days, or all of them."""
         kept = slice(0, n_days)

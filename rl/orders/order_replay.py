@@ -1,7 +1,8 @@
 """Policies led through a span of products' days, each stretch of days from the stock that was there when it began.
 
 A product that comes, leaves, or has days that aren't known has several stretches, or short ones; a stretch ends where
-the next day isn't known. Orders arrive on the promised day. What is earned is exact, in millionths.
+the next day isn't known. Orders arrive on the promised day, and after each day's sales as many units go astray, or
+turn up, as the log has it. What is earned is exact, in millionths.
 """
 
 from __future__ import annotations
@@ -247,7 +248,14 @@ class OrderSpan:
 
     def _replayed(self, policy: OrderingPolicy, demand: IntArray, features: FloatArray) -> Replayed:
         taken = self.stretches.taken
-        units = replayed(policy, taken(demand), self._rules, features=features, opening=self._opening)
+        units = replayed(
+            policy,
+            taken(demand),
+            self._rules,
+            features=features,
+            opening=self._opening,
+            astray=taken(self.history.shrinkage[:, self.days]),
+        )
         return self._reckoned(units, self.stretches.placed)
 
     def _replayed_together(self, policy: ProductOrders, demand: IntArray, forecasts: FloatArray) -> Replayed:
@@ -262,6 +270,7 @@ class OrderSpan:
             features=features,
             opening=self._opening,
             starts=stretches.first,
+            astray=self.history.shrinkage[:, self.days][stretches.product] * active,
         )
         return self._reckoned(units, stretches.placed_by_day)
 
@@ -280,7 +289,7 @@ class OrderSpan:
                 "ordered": order,
                 "sold": sales,
                 "closing": left,
-                "ran_out": (self.is_known & (left == 0)).astype(np.int64),
+                "ran_out": (self.is_known & (np.minimum(left, stock - sales) == 0)).astype(np.int64),
             },
             lost=lost,
             holding=holding,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
 from rl.orders.order_replay import Money, OrderSpan, Stretches
 from rl.orders.order_split import unit_margins
@@ -27,10 +29,15 @@ def test_stretches_are_known_days_without_a_gap() -> None:
     np.testing.assert_array_equal(found.placed(found.taken(values), (3, 6)), values * known)
 
 
-def test_logged_orders_on_true_demand_are_the_log_where_the_shop_is_as_declared() -> None:
-    """Orders that come as promised, nothing astray: stock, sales and what is left are the shop's own, every day."""
-    days = a_shop(lead_shares=(0.0, 1.0), split_share=0.0, shrinkage_rate=0.0, found_rate=0.0, newcomer_share=0.3)
+@pytest.mark.parametrize(("lost", "found_again"), [(0.0, 0.0), (0.02, 0.05)])
+def test_logged_orders_on_true_demand_are_the_log_where_the_shop_is_as_declared(
+    lost: float, found_again: float
+) -> None:
+    """Orders that come as promised: stock, sales and what is left are the shop's own, whatever goes astray."""
+    shop: dict[str, Any] = {"lead_shares": (0.0, 1.0), "split_share": 0.0, "newcomer_share": 0.3}
+    days = a_shop(**shop, shrinkage_rate=lost, found_rate=found_again)
     history = history_of(days)
+    assert bool(lost) == (history.shrinkage > 0).any() == (history.shrinkage < 0).any()
     dataset = dataset_of(history)
     span = OrderSpan(history, np.ones((*history.is_known.shape, 4)), dataset.money, slice(20, 120))
     found = span.led_as_logged(true_demand_of(days, span))
@@ -54,6 +61,22 @@ def test_money_is_margin_less_holding_and_orders_to_the_millionth() -> None:
             assert int(found.earned[product, day]) == expected
             assert int(found.missed[product, day]) == margin * int(found.lost[product, day])
     assert found.earned.any() and not found.earned[~span.is_known].any()
+
+
+def test_no_more_goes_astray_than_there_is_and_units_that_turn_up_are_owed_first() -> None:
+    """A wrong count that the next one corrects makes no stock, whoever ordered less than the log."""
+    history = history_of(a_shop(n_products=1, newcomer_share=0.0, leaver_share=0.0))
+    units = {flow: np.zeros_like(values) for flow, values in history.units.items()}
+    # 50 were counted too few on the second morning, and 30 of them found on the third.
+    units["opening"][0, :3], units["closing"][0, :3] = (60, 10, 40), (10, 40, 40)
+    pipeline = np.zeros_like(history.pipeline)
+    pipeline[0, :, 0] = 20
+    made = replace(history, units=units, pipeline=pipeline, is_known=np.ones_like(history.is_known))
+    assert made.shrinkage[0, :4].tolist() == [50, -30, 0, 0]
+    span = OrderSpan(made, np.ones((*made.is_known.shape, 4)), dataset_of(made).money, slice(0, 6))
+    found = span.led_as_logged(np.zeros(span.shape, dtype=np.int64))
+    assert found.flows["closing"][0].tolist() == [0] * 6
+    assert found.position[0].tolist() == [20, 0, 0, 0, 0, 0]
 
 
 def test_a_gap_begins_anew_from_the_counted_stock() -> None:
