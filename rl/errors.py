@@ -5,6 +5,7 @@ RlError
 │   └── NothingToLearn    transitions that rightly become none: too few days, one action, nothing earned
 ├── TrainingError         a candidate that can't be trained (NaN loss, no transitions)
 ├── PolicyError           a policy that can't be loaded, or observations it can't decide on
+│   └── NothingCounted    no product was counted on the last day, so that there is nothing to order by
 ├── EvaluationError       input that no estimator may turn into a number
 │   └── UnsupportedEstimator  the estimator refuses this log, with the reason (shown, not fatal)
 ├── RegistryError         MLflow entries that contradict each other, a stale approval
@@ -40,6 +41,10 @@ class TrainingError(RlError):
 
 class PolicyError(RlError):
     """A policy that can't be loaded, or observations that it can't decide on."""
+
+
+class NothingCounted(PolicyError):
+    """No product was counted on the last day: no list can be made, and nothing is wrong with any policy."""
 
 
 class EvaluationError(RlError):

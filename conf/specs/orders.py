@@ -254,6 +254,11 @@ class Orders(GrownModel):
         kinds = [(candidate.algorithm, candidate.rows) for candidate in self.candidates]
         if repeated := sorted({name for name, rows in kinds if kinds.count((name, rows)) > 1}):
             raise ValueError(f"candidates stand twice: {', '.join(repeated)}; give one of them more seeds")
+        if self.most_units is not None and self.least_order > self.most_units:
+            raise ValueError(
+                f"least_order {self.least_order} is more than most_units {self.most_units}, so that nothing could ever "
+                f"be ordered; write a least_order of {self.most_units} or less"
+            )
         if set(names) <= NO_FORMULAS:
             raise ValueError("no candidate is a formula, which the others have to beat; add one, such as base_stock")
         return self

@@ -20,10 +20,10 @@ from rl.data.transitions_reading import read_transitions
 from rl.errors import PolicyError
 from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.order_policy import OrderPolicy
-from rl.orders.order_figures import n_unlisted
 from rl.orders.order_history import OrderHistory, read_history
 from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, told_room, write_order_csv
 from rl.orders.tomorrow import TomorrowOrders, no_orders_problem, tomorrow_orders
+from rl.orders.unlisted import N_NAMED
 from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
 from rl.registry.order_champion import load_version_orders
 from rl.registry.versions import RegisteredVersion
@@ -111,6 +111,9 @@ def _order_days(pipeline: Pipeline) -> OrderDays:
 
 
 def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderHistory) -> dict[str, Any]:
+    untold = history.untold_packs
+    if untold:
+        structlog.get_logger().warning("items tell no pack size; ordered by the piece", products=untold[:N_NAMED])
     return {
         "as_of": str(orders.day),
         "model": registered.model,
@@ -118,7 +121,10 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
         "n_products": len(orders),
         "n_ordered": int((orders.order > 0).sum()),
         "units_ordered": int(orders.order.sum()),
-        "n_unlisted": n_unlisted(history),
+        "n_unlisted": len(history.unlisted.products),
+        **({"unlisted": list(history.unlisted.products[:N_NAMED])} if history.unlisted.products else {}),
+        **({"n_untold_packs": len(untold), "untold_packs": list(untold[:N_NAMED])} if untold else {}),
+        **({"never_ordered": list(orders.never_ordered[:N_NAMED])} if orders.never_ordered else {}),
         **told_room(orders),
     }
 

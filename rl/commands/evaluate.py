@@ -135,7 +135,8 @@ def _orders(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_traini
     dataset = load_orders(pipeline, Lake(settings.lake, run_paths.source), run_paths)
     description = read_description(run_paths)
     left_out, names = _trained(run_paths, description.candidates, dataset.digest, is_training_over=is_training_over)
-    candidates = load_orders_trained(run_paths, names, dataset_digest=dataset.digest)
+    limits = dataset.history.limits
+    candidates = load_orders_trained(run_paths, names, dataset_digest=dataset.digest, limits=limits)
     key = _key(pipeline, dataset.digest, run_paths.date)
     with open_store(settings) as client:
         changes = settle_model(client, settings, key.model)

@@ -147,7 +147,8 @@ class OrderFigures(StrictModel):
         n_lines: products of the whole list.
         n_ordered: of them, those that something is ordered of.
         units_ordered: of the whole list.
-        n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
+        n_unlisted: products of the range that have no line, since a count of theirs is missing.
+        unlisted: natural keys of them, twenty at most.
         shared: the limit that all products share; None where there is none.
         plan: the best plan by validation days; None where none was tried.
         is_waste_charged: whether waste is taken off what is earned; None where all products keep.
@@ -155,6 +156,12 @@ class OrderFigures(StrictModel):
         days_covered: that an order lasts for, its own included, until the next one arrives; of several, the most.
         placed_elsewhere: share of today's rule's orders on the test days that were placed on other days than these.
         no_list: why there is no list for tomorrow, where none is due; empty otherwise.
+        n_never: products of the list whose smallest order is more than may be on hand and on the way.
+        never: natural keys of them, twenty at most.
+        n_untold_packs: products of the list without a pack size, though items tell it of others.
+        untold_packs: natural keys of them, twenty at most.
+        n_losing: products whose units bring nothing or less on the training days, ordering them included.
+        losing: natural keys of them, twenty at most.
     """
 
     lead_days: int
@@ -174,6 +181,7 @@ class OrderFigures(StrictModel):
     n_ordered: int
     units_ordered: int
     n_unlisted: int
+    unlisted: tuple[str, ...] = ()
     shared: SharedLimitFigures | None = None
     plan: PlanFigures | None = None
     is_waste_charged: bool | None = None
@@ -181,6 +189,12 @@ class OrderFigures(StrictModel):
     days_covered: int | None = None
     placed_elsewhere: float = 0.0
     no_list: str = ""
+    n_never: int = 0
+    never: tuple[str, ...] = ()
+    n_untold_packs: int = 0
+    untold_packs: tuple[str, ...] = ()
+    n_losing: int = 0
+    losing: tuple[str, ...] = ()
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

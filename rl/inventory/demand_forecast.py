@@ -2,7 +2,8 @@
 
 A product's level is a weighted mean of its past days, freed of their weekday and promotion, the latest weighing most.
 On a day that ran out demand was at least what was sold: the forecast stands in where it is larger, so that empty
-shelves don't talk the level down. A factor of a product that sold little is drawn towards that of all products.
+shelves don't talk the level down. A factor of a product that sold little is drawn towards that of all products. Days on
+which hardly anything is ever sold, such as those that the shop is closed on, tell no level.
 
 Source: Gardner, Exponential smoothing: the state of the art, part II (2006), section 3, for level and seasonal factors.
 """
@@ -19,11 +20,13 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
 
 _DAYS = 7
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _RATES = (0.03, 0.06, 0.1, 0.15, 0.25)
 _ROUNDS = 4
 _OWN_UNITS = 60.0  # sold by a product, of a weekday or in promotions, until its own factor counts for half
 _FIRST_WEIGHT = 0.5  # of a newcomer's expected level, in days of its own
 _LEAST_LEVEL = 0.02
+_LEAST_TELLING = 0.1  # factor of a day that tells a level: on others a single sale would count more than ten times
 
 
 @dataclass(frozen=True)
@@ -99,14 +102,25 @@ class DemandForecaster:
             levels: known on the morning of each day, `(n_products, n_days)`.
             weekday: of each day, `(n_days,)`.
             promoted_ahead: whether each day and those after it are promoted, `(n_products, n_days, n_ahead)`.
+
+        Raises:
+            InventoryError: a forecast that isn't a finite number, with its product and weekday.
         """
-        return np.stack(
+        found = np.stack(
             [
                 levels * self.factors(products, (weekday + ahead) % _DAYS, promoted_ahead[:, :, ahead])
                 for ahead in range(promoted_ahead.shape[2])
             ],
             axis=2,
         )
+        if len(strange := np.argwhere(~np.isfinite(found))):
+            row, day, ahead = strange[0].tolist()
+            raise InventoryError(
+                f"{len(strange)} forecasts aren't finite numbers; the first is {found[row, day, ahead]} of product "
+                f"{products[row]} for a {_WEEKDAYS[(int(weekday[day]) + ahead) % _DAYS]}; fit the forecast again, and "
+                "check what was sold on such days"
+            )
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -193,8 +207,9 @@ def _levels(days: DemandDays, factor: FloatArray, rate: float, first_level: floa
         expected = found[:, day] * factor[:, day]
         sold = days.sold[:, day].astype(np.float64)
         demand = np.where(days.ran_out[:, day], np.maximum(sold, expected), sold)
-        known = days.is_known[:, day]
-        total = np.where(known, (1 - rate) * total + rate * demand / factor[:, day], total)
+        known = days.is_known[:, day] & (factor[:, day] >= _LEAST_TELLING)
+        told = demand / np.maximum(factor[:, day], _LEAST_TELLING)
+        total = np.where(known, (1 - rate) * total + rate * told, total)
         weight = np.where(known, (1 - rate) * weight + rate, weight)
     return found
 

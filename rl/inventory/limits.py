@@ -12,6 +12,23 @@ from rl.inventory.stock import OrderingPolicy, StockStates, checked_orders
 
 
 @dataclass(frozen=True)
+class UnitLimits:
+    """What a scenario allows of every product's orders, in units.
+
+    Attributes:
+        least_order: of an order, if there is one; 0 for none.
+        most_units: on hand and on the way after an order; None for no limit.
+    """
+
+    least_order: int = 0
+    most_units: int | None = None
+
+    def __str__(self) -> str:
+        most = "none" if self.most_units is None else self.most_units
+        return f"least_order {self.least_order} and most_units {most}"
+
+
+@dataclass(frozen=True)
 class OrderLimits:
     """Limits of each product, `(n_products,)` each.
 

@@ -24,7 +24,7 @@ from scipy.special import ndtri
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.demand_forecast import DemandForecaster
-from rl.inventory.limits import OrderLimits
+from rl.inventory.limits import OrderLimits, UnitLimits
 from rl.inventory.order_days import EVERY_DAY, DemandAhead, OrderDays
 from rl.inventory.plan_tables import PREFIX, PlanTables
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, projected_shortfall
@@ -60,7 +60,7 @@ class OrderCosts:
         lead_time: days from an order to its arrival, as declared.
         holding_cost: of a unit left over after a day.
         order_cost: of an order of a product, whatever its size; 0 for none.
-        margin: of a unit sold, by product, above 0: what losing its sale costs.
+        margin: of a unit sold, by product, less what it costs to order it, above 0: what losing its sale costs.
         usual_margin: of products that it doesn't know.
     """
 
@@ -88,11 +88,11 @@ class OrderPolicy:
         safety: what the quantile of each product is moved by, in standard deviations.
         batch: least order, in what a fixed cost of an order makes best (1 is the formula's); 0 for none.
         cap: an order is at most the demand of so many days; 0 for no limit.
-        least_order: units, as the scenario says; 0 for none.
-        most_units: on hand and on the way, as the scenario says; None for no limit.
+        least_order: units, as the scenario said when it was fitted; 0 for none.
+        most_units: on hand and on the way, likewise; None for no limit.
         dataset_digest: of the data that it was fitted on.
         shared_limit: on all products' stock together that it was fitted under, in units of room; None for none. What
-            holds in a replay or a list is the limit that the scenario has then.
+            holds in a replay or a list are the limits that the scenario has then.
         room_price: usual price of a unit of room for a day, in money; it counts under a shared limit alone.
         level_range: of learners that say a level: the least and largest that they may, in standard deviations beside
             each product's quantile; None for all others.
@@ -139,19 +139,32 @@ class OrderPolicy:
             state.update(name.encode() + b"\0" + array.tobytes())
         return state.hexdigest()[:16]
 
-    def of(self, products: tuple[str, ...], pack_size: IntArray, room: Room | None = None) -> ProductOrders:
+    @property
+    def fitted_under(self) -> UnitLimits:
+        """The limits of each product that it was fitted under."""
+        return UnitLimits(self.least_order, self.most_units)
+
+    def of(
+        self,
+        products: tuple[str, ...],
+        pack_size: IntArray,
+        room: Room | None = None,
+        *,
+        limits: UnitLimits | None = None,
+    ) -> ProductOrders:
         """Return the policy for products in that order.
 
         Args:
             products: natural keys.
             pack_size: units that are ordered together, `(n_products,)`.
             room: that they share, which their orders are kept within; None for no shared limit.
+            limits: that each product's orders are kept within; None for those that it was fitted under.
         """
-        n = len(products)
-        most = NO_LIMIT if self.most_units is None else self.most_units
-        limits = OrderLimits(pack_size, np.full(n, self.least_order), np.full(n, most))
+        n, allowed = len(products), limits or self.fitted_under
+        most = NO_LIMIT if allowed.most_units is None else allowed.most_units
+        bounds = OrderLimits(pack_size, np.full(n, allowed.least_order), np.full(n, most))
         planned = None if self.plan is None else self.plan.rows(products)
-        return ProductOrders(self, self.costs.margins(products), limits, room, planned=planned)
+        return ProductOrders(self, self.costs.margins(products), bounds, room, planned=planned)
 
     def with_numbers(self, **numbers: float) -> OrderPolicy:
         """Return the policy with other tuned numbers."""

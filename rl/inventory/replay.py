@@ -26,11 +26,12 @@ class ReplayedUnits:
         stock: on hand before demand.
         order: placed.
         sales: demand that was met.
-        left_over: on hand after demand.
+        left_over: on hand after demand, and after what went astray.
         lost: demand beyond the stock.
         opening: stock on hand and on the way before the first day, `(n_products,)`.
         closing: on hand and on the way after the last day, `(n_products,)`.
         wasted: that couldn't be sold on the next day, and are no part of `left_over`; None where all keep for good.
+        astray: units that left without being sold; below 0 where more turned up. None where none ever do.
     """
 
     stock: IntArray
@@ -41,6 +42,7 @@ class ReplayedUnits:
     opening: IntArray
     closing: IntArray
     wasted: IntArray | None = None
+    astray: IntArray | None = None
 
     def money(self, *, margin: IntArray, holding_cost: IntArray) -> IntArray:
         """Return margin on units sold less holding cost, exact, in millionths, `(n_products, n_days)`.
@@ -64,6 +66,7 @@ class ReplayedUnits:
     def positions(self) -> IntArray:
         """Units on hand and on the way after each day's order, before its demand, `(n_products, n_days)`."""
         gone = self.sales if self.wasted is None else self.sales + self.wasted
+        gone = gone if self.astray is None else gone + self.astray
         gone_before = np.cumsum(gone, axis=1) - gone
         return np.asarray(self.opening[:, None] + np.cumsum(self.order, axis=1) - gone_before)
 
@@ -85,7 +88,7 @@ class ReplayedUnits:
         return float(self.sales.mean()) / held if held > 0 else float("inf")
 
 
-def replayed(
+def replayed(  # noqa: PLR0913 -- what happens to the stock, each told by its name
     policy: OrderingPolicy,
     demand: IntArray,
     rules: StockRules,
@@ -95,6 +98,7 @@ def replayed(
     waits: IntArray | None = None,
     starts: IntArray | None = None,
     shelf_days: IntArray | None = None,
+    astray: IntArray | None = None,
 ) -> ReplayedUnits:
     """Return what the policy would have done to the stock.
 
@@ -111,24 +115,18 @@ def replayed(
             and the policy must order none. None for the first day.
         shelf_days: on which a unit of each product can be sold, 0 where it keeps for good, `(n_products,)`; what there
             is to begin with counts as arrived on that day. None where all keep.
+        astray: units that leave unsold after each day's demand, below 0 where more turn up, `(n_products, n_days)`. No
+            more leave than are there; what is missing is owed by those that turn up later. None for none.
 
     Raises:
         InventoryError: demand below 0, arrays that don't fit, or orders that are none.
     """
-    if demand.ndim != 2 or not demand.size or not np.issubdtype(demand.dtype, np.integer) or int(demand.min()) < 0:
-        raise InventoryError(f"demand is {demand.dtype} of shape {demand.shape}; expected whole units of at least 0")
-    n_products, n_days = demand.shape
-    if features is not None and features.shape[:2] != demand.shape:
-        raise InventoryError(f"features have shape {features.shape}, expected ({n_products}, {n_days}, n)")
+    _check(demand, features=features, waits=waits, starts=starts, shelf_days=shelf_days, astray=astray)
     pipeline = _opening(demand, rules.lead_time) if opening is None else opening
-    if pipeline.shape != (n_products, rules.lead_time):
-        raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({n_products}, {rules.lead_time})")
-    if waits is not None and waits.shape != demand.shape:
-        raise InventoryError(f"waits have shape {waits.shape}, expected ({n_products}, {n_days})")
-    if shelf_days is not None and waits is not None:
-        raise InventoryError("units that don't keep are replayed where orders come as promised; leave out waits")
-    if starts is not None and (starts.shape != (n_products,) or waits is not None):
-        raise InventoryError(f"starts have shape {starts.shape}, expected ({n_products},), and go with no waits")
+    if pipeline.shape != (len(demand), rules.lead_time):
+        raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({len(demand)}, {rules.lead_time})")
+    n_products, n_days = demand.shape
+    gone, owed = (None if astray is None else np.zeros_like(demand)), np.zeros(n_products, dtype=np.int64)
     begun = pipeline if starts is None else np.where((starts == 0)[:, None], pipeline, 0)
     states, on_the_way = StockStates(begun), None if waits is None else OrdersOnTheWay(pipeline, waits)
     aged = None if shelf_days is None else AgedStock(states.stock, shelf_days)
@@ -143,21 +141,64 @@ def replayed(
         order = checked_orders(policy, seen)
         columns["stock"][:, day], columns["order"][:, day] = states.stock, order
         states, units = after_period(states, order, demand[:, day])
+        if astray is not None and gone is not None:
+            wanted = astray[:, day] + owed
+            gone[:, day] = np.minimum(wanted, units.left_over)
+            owed = np.maximum(wanted - gone[:, day], 0)
+            states, units = _without(states, units, gone[:, day])
         if on_the_way is not None:
             on_the_way.after(order, units.left_over)
             states = on_the_way.states
         if aged is not None:
-            columns["wasted"][:, day], states, units = _after_waste(aged, states, units)
+            lost = np.zeros_like(units.sales) if gone is None else gone[:, day]
+            columns["wasted"][:, day], states, units = _after_waste(aged, states, units, lost)
         for name in ("sales", "left_over", "lost"):
             columns[name][:, day] = getattr(units, name)
-    return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position)
+    return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position, astray=gone)
 
 
-def _after_waste(aged: AgedStock, states: StockStates, units: PeriodUnits) -> tuple[IntArray, StockStates, PeriodUnits]:
-    """Return the units that were wasted in the evening, and states and units without them."""
-    wasted = aged.after(units.sales)
-    arrived = states.stock - units.left_over
-    aged.arrive(arrived)
+def _check(
+    demand: IntArray,
+    *,
+    features: FloatArray | None,
+    waits: IntArray | None,
+    starts: IntArray | None,
+    shelf_days: IntArray | None,
+    astray: IntArray | None,
+) -> None:
+    if demand.ndim != 2 or not demand.size or not np.issubdtype(demand.dtype, np.integer) or int(demand.min()) < 0:
+        raise InventoryError(f"demand is {demand.dtype} of shape {demand.shape}; expected whole units of at least 0")
+    n_products, n_days = demand.shape
+    if features is not None and features.shape[:2] != demand.shape:
+        raise InventoryError(f"features have shape {features.shape}, expected ({n_products}, {n_days}, n)")
+    if waits is not None and waits.shape != demand.shape:
+        raise InventoryError(f"waits have shape {waits.shape}, expected ({n_products}, {n_days})")
+    if shelf_days is not None and waits is not None:
+        raise InventoryError("units that don't keep are replayed where orders come as promised; leave out waits")
+    if starts is not None and (starts.shape != (n_products,) or waits is not None):
+        raise InventoryError(f"starts have shape {starts.shape}, expected ({n_products},), and go with no waits")
+    if astray is not None and (astray.shape != demand.shape or waits is not None):
+        raise InventoryError(
+            f"astray has shape {astray.shape}, expected ({n_products}, {n_days}), and goes with no waits"
+        )
+
+
+def _without(states: StockStates, units: PeriodUnits, gone: IntArray) -> tuple[StockStates, PeriodUnits]:
+    """Return the morning's states and the period's units without those that went astray, `(n_products,)`."""
+    pipeline = states.pipeline.copy()
+    pipeline[:, 0] -= gone
+    return StockStates(pipeline), replace(units, left_over=units.left_over - gone)
+
+
+def _after_waste(
+    aged: AgedStock, states: StockStates, units: PeriodUnits, gone: IntArray
+) -> tuple[IntArray, StockStates, PeriodUnits]:
+    """Return the units that were wasted in the evening, and states and units without them.
+
+    Of what went astray, `(n_products,)`, the oldest went; nobody knows the age of what turned up: it counts as arrived.
+    """
+    wasted = aged.after(units.sales + np.maximum(gone, 0))
+    aged.arrive(states.stock - units.left_over + np.maximum(-gone, 0))
     kept = states.pipeline.copy()
     kept[:, 0] -= wasted
     return wasted, StockStates(kept), replace(units, left_over=units.left_over - wasted)

@@ -13,6 +13,7 @@ import numpy as np
 
 from rl.data.logged_episodes import IntArray
 from rl.errors import PolicyError
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
 from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockStates
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 
 PACK_COLUMN, ROOM_COLUMN, WEEKDAY_COLUMN = "pack_size", "room", "weekday"
+LEAST_PARAMETER, MOST_PARAMETER, SHARED_PARAMETER = "least_order", "most_units", "shared_limit"
+AS_FITTED = -1
 
 
 def units_column(day: int) -> str:
@@ -44,17 +47,20 @@ class ServedOrders:
     fitted under a shared limit asks for `room` too, what a piece takes of it (1, cubic millimeters, or millionths of
     money, as the scenario says), and keeps the limit over the rows of a call: give it the whole range at once.
 
+    Parameters: `least_order`, `most_units` and, under a shared limit, `shared_limit`, as the scenario has them now; -1,
+    or none given, keeps what the policy was fitted under, and 0 stands for no least order and no most units.
+
     Output, one row a product: `item_id`, `target_level` in units and parts of them, `order` in units, `policy_version`.
     """
 
     def __init__(self, policy: OrderPolicy) -> None:
         self.policy = policy
 
-    def predict(self, model_input: pd.DataFrame | Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def predict(self, model_input: pd.DataFrame | Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:
         """Return a data frame of orders.
 
         Raises:
-            PolicyError: columns are missing or hold no numbers that fit.
+            PolicyError: columns are missing or hold no numbers that fit, or limits are no whole numbers.
         """
         import pandas as pd  # noqa: PLC0415  (nights load policies too, and need no data frames)
 
@@ -67,11 +73,11 @@ class ServedOrders:
             raise PolicyError(f"products lack the columns {', '.join(missing)}")
         names = tuple(str(one) for one in columns["item_id"])
         try:
-            pipeline = np.column_stack([np.array(columns[name], dtype=np.int64) for name in stock])
+            pipeline = np.column_stack([_whole(columns[name]) for name in stock])
             expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
-            packs = np.array(columns.get(PACK_COLUMN, [1] * len(names)), dtype=np.int64)
+            packs = _whole(columns.get(PACK_COLUMN, [1] * len(names)))
             gaps = self._gaps(columns, len(names))
-            room = self._room(columns)
+            room = self._room(columns, params or {})
         except (TypeError, ValueError) as error:
             raise PolicyError(
                 f"stock, packs, room and weekday are whole numbers, forecasts numbers: {error}"
@@ -79,7 +85,8 @@ class ServedOrders:
         if not np.isfinite(expected).all() or (expected < 0).any() or (pipeline < 0).any():
             raise PolicyError("stock and forecasts are at least 0; some are not")
         seen = expected if days.is_daily else np.column_stack([expected, gaps])
-        level, order = self.policy.of(names, packs, room).advise(StockStates(pipeline, seen))
+        bound = self.policy.of(names, packs, room, limits=self._limits(params or {}))
+        level, order = bound.advise(StockStates(pipeline, seen))
         return pd.DataFrame(
             {"item_id": names, "target_level": level, "order": order, "policy_version": self.policy.version}
         )
@@ -89,7 +96,7 @@ class ServedOrders:
         days = self.policy.order_days
         if days.is_daily:
             return np.ones(n, dtype=np.int64)
-        weekday = np.array(columns[WEEKDAY_COLUMN], dtype=np.int64)
+        weekday = _whole(columns[WEEKDAY_COLUMN])
         if ((weekday < 0) | (weekday > 6)).any():
             raise PolicyError(f"{WEEKDAY_COLUMN} is the day on which orders are placed, 0 Monday to 6 Sunday")
         gaps = days.gaps(weekday)
@@ -100,13 +107,50 @@ class ServedOrders:
             )
         return gaps
 
-    def _room(self, columns: Mapping[str, list[Any]]) -> Room | None:
-        limit = self.policy.shared_limit
-        if limit is None:
+    def _limits(self, params: Mapping[str, Any]) -> UnitLimits:
+        """Return the limits of each product that the call asks for, else those that the policy was fitted under."""
+        fitted = self.policy.fitted_under
+        most = _asked(params, MOST_PARAMETER, fitted.most_units or 0)
+        return UnitLimits(_asked(params, LEAST_PARAMETER, fitted.least_order), most or None)
+
+    def _room(self, columns: Mapping[str, list[Any]], params: Mapping[str, Any]) -> Room | None:
+        if self.policy.shared_limit is None:
+            if params.get(SHARED_PARAMETER, AS_FITTED) != AS_FITTED:
+                raise PolicyError(f"{SHARED_PARAMETER}: the policy was fitted without one; register a night under it")
             return None
+        limit = _asked(params, SHARED_PARAMETER, self.policy.shared_limit)
         if ROOM_COLUMN not in columns:
             raise PolicyError(f"products share a limit of {limit}; add the column {ROOM_COLUMN}, what a piece takes")
-        return Room(np.array(columns[ROOM_COLUMN], dtype=np.int64), limit)
+        return Room(_whole(columns[ROOM_COLUMN]), limit)
+
+
+def _whole(values: list[Any]) -> IntArray:
+    """Return a column of whole numbers; parts of one are refused, since cut off they would break what they count.
+
+    Raises:
+        ValueError: names the first value that isn't one.
+    """
+    found = np.array(values, dtype=np.float64)
+    whole = np.isfinite(found) & (found == np.floor(found))
+    if not whole.all():
+        raise ValueError(f"got {values[int(np.argmin(whole))]!r}")
+    return np.array(values, dtype=np.int64)
+
+
+def _asked(params: Mapping[str, Any], name: str, fitted: int) -> int:
+    """Return a limit of a call, in whole numbers; what the policy was fitted under where none is given.
+
+    Raises:
+        PolicyError: no whole number from 0 on, nor -1.
+    """
+    given = params.get(name, AS_FITTED)
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not value >= AS_FITTED or not value.is_integer():
+        raise PolicyError(f"{name} is {given!r}; expected a whole number, or {AS_FITTED} for what it was fitted under")
+    return fitted if value == AS_FITTED else int(value)
 
 
 def _load_pyfunc(path: str) -> ServedOrders:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class OrderBasis:
     forecasts: FloatArray
     variance: tuple[float, float]
     laws: DemandLaws
+    _others: dict[int, tuple[DemandForecaster, FloatArray]] = field(default_factory=dict, compare=False, repr=False)
+    """Forecasts of other forecasters, each made once: by the object's id, which stays its own while it is kept here."""
 
     @classmethod
     def of(cls, dataset: OrderDataset) -> OrderBasis:
@@ -59,8 +61,20 @@ class OrderBasis:
         return cls(dataset, forecaster, forecasts, variance, laws)
 
     def span(self, days: slice) -> OrderSpan:
-        """Return a span of days to lead policies through."""
-        return OrderSpan(self.dataset.history, self.forecasts, self.dataset.money, days)
+        """Return a span of days to lead policies through, each with the forecasts of its own forecaster."""
+        return OrderSpan(self.dataset.history, self.forecasts, self.dataset.money, days, forecasts_by=self.forecasts_by)
+
+    def forecasts_by(self, forecaster: DemandForecaster) -> FloatArray:
+        """Return a forecaster's forecasts of all days, of the shape of `forecasts`: a policy orders by its own.
+
+        Raises:
+            InventoryError: a forecast that isn't a finite number.
+        """
+        if forecaster is self.forecaster:
+            return self.forecasts
+        if id(forecaster) not in self._others:
+            self._others[id(forecaster)] = (forecaster, forecasts_of(forecaster, self.dataset.history))
+        return self._others[id(forecaster)][1]
 
     @property
     def tuned_on(self) -> OrderSpan:

@@ -23,11 +23,11 @@ from rl.figures.orders import (
 from rl.figures.values import Spread
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.two_way import Blocks
-from rl.orders.order_history import OrderHistory
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
 from rl.orders.order_night import OrderNight, OrderTruth
 from rl.orders.order_replay import MILLIONTHS
 from rl.orders.tomorrow import TomorrowOrders, no_orders_problem
+from rl.orders.unlisted import N_NAMED
 
 N_SHOWN_PRODUCTS = 4
 """Products drawn for being the largest, and as many for being changed most."""
@@ -60,7 +60,8 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_lines=0 if tomorrow is None else len(tomorrow),
         n_ordered=0 if tomorrow is None else int(np.count_nonzero(tomorrow.order)),
         units_ordered=0 if tomorrow is None else int(tomorrow.order.sum()),
-        n_unlisted=n_unlisted(night.dataset.history),
+        n_unlisted=len(unlisted := night.dataset.history.unlisted.products),
+        unlisted=unlisted[:N_NAMED],
         shared=_shared(night),
         plan=_plan(night),
         is_waste_charged=None if night.dataset.history.shelf is None else night.dataset.history.shelf.is_charged,
@@ -70,6 +71,12 @@ def order_figures(night: OrderNight) -> OrderFigures:
         no_list=""
         if tomorrow is not None
         else no_orders_problem(night.dataset.history.order_days, night.dataset.history.next_day),
+        n_never=0 if tomorrow is None else len(tomorrow.never_ordered),
+        never=() if tomorrow is None else tomorrow.never_ordered[:N_NAMED],
+        n_untold_packs=len(untold := night.dataset.history.untold_packs),
+        untold_packs=untold[:N_NAMED],
+        n_losing=len(losing := _losing(night)),
+        losing=losing[:N_NAMED],
     )
 
 
@@ -83,7 +90,7 @@ def _plan(night: OrderNight) -> PlanFigures | None:
         name=name,
         n_planned=len(products) - len(others),
         n_products=len(products),
-        others=tuple(sorted(others)[:_N_NAMED]),
+        others=tuple(sorted(others)[:N_NAMED]),
         lead=_spread(night.selection.plan_lead),
     )
 
@@ -92,6 +99,11 @@ def _placed_elsewhere(led: LedOrders) -> float:
     """Return the share of today's rule's orders that were placed on days on which the scenario places none."""
     placed = (led.draws[TODAY][0].flows["ordered"] > 0).sum(axis=0)
     return float(placed[led.span.gaps == 0].sum() / max(int(placed.sum()), 1))
+
+
+def _losing(night: OrderNight) -> tuple[str, ...]:
+    rows = night.dataset.money.is_losing & night.dataset.history.is_known.any(axis=1)
+    return tuple(night.dataset.history.products[row] for row in np.flatnonzero(rows).tolist())
 
 
 def _shared(night: OrderNight) -> SharedLimitFigures | None:
@@ -106,11 +118,6 @@ def _shared(night: OrderNight) -> SharedLimitFigures | None:
         taken=None if tomorrow is None else tomorrow.room_taken / unit,
         held_back=0 if tomorrow is None else int(tomorrow.held_back.sum()),
     )
-
-
-def n_unlisted(history: OrderHistory) -> int:
-    """Return how many products had a day in the week before the last one, and none on the last."""
-    return int(np.count_nonzero(history.is_unlisted))
 
 
 def _roles(night: OrderNight) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+import structlog
 
 from conf.specs.orders import ACTOR_LEARNERS, LEARNERS, ROW_LEARNERS, OrderCandidate, OrderMethod
 from rl.data.logged_episodes import IntArray
@@ -107,6 +108,7 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
         policy, planned = with_plan(policy, basis, span)
     if candidate.algorithm not in LEARNERS:
         tuned, earned = tuned_numbers(policy, span, demands, numbers)
+        warn_at_edges(tuned)
         return FittedOrders(priced(tuned, validation, later), earned, planned=planned)
     kept: list[tuple[float, FittedOrders]] = []
     curve = []
@@ -119,6 +121,7 @@ def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed:
         curve.append((update, seen))
         kept.append((seen, FittedOrders(tuned, earned, n_updates=update)))
     best = max(kept, key=lambda one: one[0])[1]
+    warn_at_edges(best.policy)
     return replace(best, n_updates=curve[-1][0], curve=tuple(curve))
 
 
@@ -160,6 +163,25 @@ def tuned_numbers(
         return found, earned
     finer, seen = best_of([found.with_numbers(safety=found.safety + move) for move in _FINER])
     return (finer, seen) if seen > earned else (found, earned)
+
+
+def warn_at_edges(policy: OrderPolicy) -> tuple[str, ...]:
+    """Return which tuned numbers lie at an end of what is tried, and say so in the log: others may earn more.
+
+    A batch of 0, no batch at all, is no such end.
+    """
+    found = []
+    for name, tried in NUMBERS[policy.method].items():
+        value, ends = getattr(policy, name), (min(tried), max(tried))
+        if len(tried) > 1 and (value >= ends[1] or (value <= ends[0] and value != 0)):
+            found.append(f"{name} {value:g} of {ends[0]:g} to {ends[1]:g}")
+    if found:
+        structlog.get_logger().warning(
+            "numbers lie at the edge of what is tried; see whether costs and margins are as meant",
+            candidate=policy.name,
+            numbers=found,
+        )
+    return tuple(found)
 
 
 def priced(policy: OrderPolicy, validation: OrderSpan, demands: Sequence[IntArray]) -> OrderPolicy:

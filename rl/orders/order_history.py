@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR
 from conf.kernel.calendar import calendar_of, date_of, day_number
+from conf.kernel_rules import partition_date
 from conf.paths import Lake
 from conf.specs.orders import NEEDED_FLOWS, Orders, margin_metric
 from conf.specs.problem import Ordering
@@ -23,9 +24,11 @@ from rl.data.transition_columns import Columns, struct_columns
 from rl.data.transitions_reading import PublishedTransitions, read_item_categories, read_item_rooms, read_pack_sizes
 from rl.errors import DatasetError
 from rl.inventory.demand_forecast import DemandDays
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.shared_orders import Room
 from rl.inventory.shelf_life import ShelfLife
+from rl.orders.unlisted import UnlistedProducts, counted_lately, last_known_units
 
 NO_CATEGORY = "(none)"
 _DAYS_PER_WEEK = 7
@@ -53,6 +56,11 @@ class OrderHistory:
         room: that all products share; None where the scenario has no shared limit.
         shelf: how long products can be sold; None where the scenario declares nothing of it.
         order_days: on which the scenario orders; what the log ordered on others is known all the same.
+        limits: of each product's orders, as the scenario has them now; None leaves every policy its own.
+        tells_pack: whether items tell a product's pack size, `(n_products,)`; None where they tell none of any product.
+        block_start: column of the first day of the last day's block, which is set aside as a whole; may lie before 0.
+        seen_unlisted: products without a decision on the last day that were counted lately, as events tell them; None
+            where no events are at hand, so that days alone tell.
     """
 
     products: tuple[str, ...]
@@ -70,6 +78,10 @@ class OrderHistory:
     room: Room | None = None
     shelf: ShelfLife | None = None
     order_days: OrderDays = EVERY_DAY
+    limits: UnitLimits | None = None
+    tells_pack: BoolArray | None = None
+    block_start: int = 0
+    seen_unlisted: UnlistedProducts | None = None
 
     @property
     def n_days(self) -> int:
@@ -104,9 +116,34 @@ class OrderHistory:
         return self.is_known[:, -1]
 
     @property
+    def untold_packs(self) -> tuple[str, ...]:
+        """Products of tomorrow's list that are ordered by the piece since items tell a pack size of others alone."""
+        if self.tells_pack is None:
+            return ()
+        return tuple(self.products[row] for row in np.flatnonzero(self.is_listed & ~self.tells_pack).tolist())
+
+    @property
     def is_unlisted(self) -> BoolArray:
-        """Products with a decision in the week before the last day, and none on it, `(n_products,)`."""
-        return np.asarray(self.is_known[:, -_DAYS_PER_WEEK - 1 : -1].any(axis=1) & ~self.is_known[:, -1])
+        """Products without a decision on the last day that seem to be in the range, `(n_products,)`.
+
+        They have one in the week before it; or none in its block, which may have been set aside, and one in the week
+        before that. Events tell better (`unlisted`).
+        """
+        start = max(self.block_start, 0)
+        lately = self.is_known[:, -_DAYS_PER_WEEK - 1 : -1].any(axis=1)
+        before = self.is_known[:, max(start - _DAYS_PER_WEEK, 0) : start].any(axis=1)
+        is_aside = before & ~self.is_known[:, start:].any(axis=1)
+        return np.asarray((lately | is_aside) & ~self.is_known[:, -1])
+
+    @property
+    def unlisted(self) -> UnlistedProducts:
+        """Products that tomorrow's orders leave out although they are in the range, and what lies of them."""
+        if self.seen_unlisted is not None:
+            return self.seen_unlisted
+        rows = self.is_unlisted
+        units = self.last_known_units[rows]
+        room = 0 if self.room is None else Room(self.room.per_unit[rows], self.room.limit).needed(units)
+        return UnlistedProducts(tuple(self.products[row] for row in np.flatnonzero(rows).tolist()), units, room)
 
     @property
     def last_known_units(self) -> IntArray:
@@ -120,6 +157,12 @@ class OrderHistory:
     def weekday(self) -> IntArray:
         """Weekday of each day, 0 Monday, `(n_days,)`."""
         return (self.first_day.weekday() + np.arange(self.n_days, dtype=np.int64)) % 7
+
+    @property
+    def shrinkage(self) -> IntArray:
+        """Units that went astray on each day, below 0 where more turned up, `(n_products, n_days)`."""
+        units = self.units
+        return np.asarray((units["opening"] + units["received"] - units["sold"] - units["closing"]) * self.is_known)
 
     def demand_days(self, n_days: int | None = None) -> DemandDays:
         """Return what a forecast may look at: the first days, or all of them."""
@@ -169,9 +212,10 @@ def read_history(
     flows = {flow: name for name, flow in scenario.stock_metrics.items()}
     units = {flow: rows.metrics[flows[flow]] for flow in NEEDED_FLOWS}
     book = units["opening"] + units["received"] - units["sold"]
+    first_day = date_of(rows.first)
     return OrderHistory(
         products=rows.products,
-        first_day=date_of(rows.first),
+        first_day=first_day,
         is_known=rows.placed(np.ones(len(rows.day), dtype=np.bool_)),
         units={flow: rows.placed(values) for flow, values in units.items()},
         ran_out=rows.placed(np.minimum(book, units["closing"]) <= 0),
@@ -185,7 +229,29 @@ def read_history(
         room=_room(scenario.orders, rows.products, lake, horizon, items),
         shelf=_shelf(scenario.orders, rows.products, category, lake, horizon, items),
         order_days=order_days,
+        limits=UnitLimits(scenario.orders.least_order, scenario.orders.most_units),
+        tells_pack=_told_packs(rows.products, packs),
+        block_start=(partition_date(pipeline, horizon) - first_day).days,
+        seen_unlisted=_unlisted(pipeline, lake, horizon, {rows.products[row] for row in rows.product[is_last]}, items),
     )
+
+
+def _told_packs(products: tuple[str, ...], packs: Mapping[str, int]) -> BoolArray | None:
+    """Return of which products items tell a pack size, `(n_products,)`; None where packs aren't told at all."""
+    return np.array([packs.get(one, 0) > 0 for one in products], dtype=np.bool_) if packs else None
+
+
+def _unlisted(
+    pipeline: Pipeline, lake: Lake, horizon: date, listed: Set[str], items: Versions | None
+) -> UnlistedProducts | None:
+    counted, orders = counted_lately(pipeline, lake, horizon), pipeline.scenario.orders
+    if counted is None or orders is None:
+        return None
+    products = tuple(sorted(counted - listed))
+    if not products:
+        return UnlistedProducts((), np.zeros(0, dtype=np.int64))
+    units, room = last_known_units(pipeline, lake, horizon, products), _room(orders, products, lake, horizon, items)
+    return UnlistedProducts(products, units, 0 if room is None else room.needed(units))
 
 
 def _room(orders: Orders, products: tuple[str, ...], lake: Lake, horizon: date, items: Versions | None) -> Room | None:

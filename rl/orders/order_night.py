@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from conf.specs.orders import guarded_flows
-from rl.errors import EvaluationError, PolicyError, ShopError
+from rl.errors import EvaluationError, NothingCounted, ShopError
 from rl.gate.alpha_spending import NightLevel
 from rl.inventory.order_policy import OrderPolicy
 from rl.ope.intervals.intervals import Interval
@@ -18,7 +18,7 @@ from rl.orders.order_judging import N_DRAWS, TODAY, JudgedOrders, LedOrders, jud
 from rl.orders.order_selection import OrderSelection, select_orders
 from rl.orders.order_split import OrderDataset
 from rl.orders.order_truth import true_demand, true_earnings
-from rl.orders.tomorrow import TomorrowOrders, tomorrow_orders
+from rl.orders.tomorrow import TomorrowOrders, no_orders_problem, tomorrow_orders
 from rl.registry.entry import NightKey
 from rl.registry.order_champion import OrderChampion
 
@@ -105,6 +105,7 @@ def order_night(
 
     Raises:
         EvaluationError: no candidate.
+        PolicyError: tomorrow's orders of the chosen one break a limit.
     """
     scenario, log = dataset.pipeline.scenario, structlog.get_logger()
     confidence = scenario.evaluation.confidence
@@ -154,8 +155,12 @@ def _truth(dataset: OrderDataset, led: LedOrders, home: Path, level: float) -> O
 
 
 def _tomorrow(policy: OrderPolicy, dataset: OrderDataset) -> TomorrowOrders | None:
+    history = dataset.history
+    if problem := no_orders_problem(history.order_days, history.next_day):
+        structlog.get_logger().info("no orders for tomorrow", reason=problem)
+        return None
     try:
-        return tomorrow_orders(policy, dataset.history)
-    except PolicyError as error:
+        return tomorrow_orders(policy, history)
+    except NothingCounted as error:
         structlog.get_logger().warning("no orders for tomorrow", reason=str(error))
         return None

@@ -2,7 +2,7 @@
 
 A product that comes, leaves, or has days that aren't known has several stretches, or short ones; a stretch ends where
 the next day isn't known. Orders are placed on the scenario's days and arrive on the promised one; stock moves on all.
-What is earned is exact, in millionths.
+After each day's sales as many units go astray, or turn up, as the log has it. What is earned is exact, in millionths.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from conf.specs.orders import WASTED
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import EvaluationError
+from rl.inventory.demand_forecast import DemandForecaster
 from rl.inventory.order_policy import OrderCosts, OrderPolicy, ProductOrders
 from rl.inventory.replay import ReplayedUnits, replayed
 from rl.inventory.shared_orders import Room
@@ -23,6 +24,8 @@ from rl.ope.intervals.two_way import Blocks
 from rl.orders.order_history import OrderHistory
 
 MILLIONTHS = 1_000_000
+LEAST_MARGIN = MILLIONTHS // 100
+"""What policies take a unit to bring at least: a safety is a quantile of margin and holding cost, both above 0."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Money:
     """What is earned and paid, whole millionths.
 
     Attributes:
-        margin: of a unit sold, by product, without promotion and with, `(n_products, 2)`.
+        margin: of a unit sold, by product, without promotion and with, below 0 at a loss, `(n_products, 2)`.
         holding: of a unit left over after a day.
         order_line: of an order of a product, whatever its size.
         order_unit: of a unit ordered.
@@ -96,9 +99,18 @@ class Money:
     order_line: int
     order_unit: int
 
+    @property
+    def is_losing(self) -> BoolArray:
+        """Products whose units bring no more than it costs to order them, when not promoted, `(n_products,)`."""
+        return np.asarray(self.margin[:, 0] <= self.order_unit)
+
     def costs(self, products: tuple[str, ...], lead_time: int) -> OrderCosts:
-        """Return the same as policies take it, in money: margins without promotion."""
-        margins = self.margin[:, 0] / MILLIONTHS
+        """Return the same as policies take it, in money.
+
+        Margins are those without promotion, less what ordering a unit costs, which a lost sale saves; at least a
+        hundredth.
+        """
+        margins = np.maximum(self.margin[:, 0] - self.order_unit, LEAST_MARGIN) / MILLIONTHS
         return OrderCosts(
             lead_time=lead_time,
             holding_cost=self.holding / MILLIONTHS,
@@ -118,7 +130,8 @@ class Replayed:
             products don't keep, `wasted`, too: what couldn't be sold on the next day.
         lost: units of demand beyond the stock.
         holding: of `earned`, what holding cost, millionths.
-        missed: margin that lost demand would have brought, millionths; no part of `earned`.
+        missed: margin that lost demand would have brought, millionths, below 0 where it is sold at a loss; no part of
+            `earned`.
         position: units on hand and on the way after the day's order.
         waste: what wasted units cost, charged or not, millionths; None where products keep, or nobody told the cost.
     """
@@ -135,7 +148,15 @@ class Replayed:
 class OrderSpan:
     """A span of days that policies are led through, all by the same lines."""
 
-    def __init__(self, history: OrderHistory, forecasts: FloatArray, money: Money, days: slice) -> None:
+    def __init__(
+        self,
+        history: OrderHistory,
+        forecasts: FloatArray,
+        money: Money,
+        days: slice,
+        *,
+        forecasts_by: Callable[[DemandForecaster], FloatArray] | None = None,
+    ) -> None:
         """Make the span.
 
         Args:
@@ -143,6 +164,7 @@ class OrderSpan:
             forecasts: of each day and those until the next order arrives, `(n_products, n_days, n_ahead)`, of all days.
             money: what is earned and paid.
             days: columns of the span.
+            forecasts_by: of the same shape by a policy's own forecaster; None leads every policy by `forecasts`.
 
         Raises:
             EvaluationError: no product has a day in the span.
@@ -151,27 +173,23 @@ class OrderSpan:
         self.is_known = history.is_known[:, days]
         if not self.is_known.any():
             raise EvaluationError("no product has a known day in the span; build more dates")
-        self.forecasts = forecasts[:, days]
+        self.forecasts, self._forecasts_by = forecasts[:, days], forecasts_by
         self.stretches = Stretches.of(self.is_known)
         start = days.start or 0
         self._opening = history.pipeline[self.stretches.product, start + self.stretches.first]
-        logged = self.stretches.taken(history.units["ordered"][:, days])
-        self._features = np.concatenate(
-            [self.stretches.taken(self._known_ahead), logged[:, :, None].astype(np.float64)], axis=2
-        )
         self.margin = np.take_along_axis(money.margin, history.promoted[:, days, 0].astype(np.int64), axis=1)
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.is_known.shape[0], self.is_known.shape[1]
 
-    @property
-    def _known_ahead(self) -> FloatArray:
-        """Forecasts, and behind them the days until the next order where not every day is one for orders."""
+    def _known_ahead(self, policy: OrderPolicy) -> FloatArray:
+        """Return the policy's forecasts, and behind them the days until the next order where not every day has one."""
+        seen = self.forecasts if self._forecasts_by is None else self._forecasts_by(policy.forecaster)[:, self.days]
         if self.history.order_days.is_daily:
-            return self.forecasts
+            return seen
         gaps = np.broadcast_to(self.gaps[None, :, None], (*self.shape, 1))
-        return np.concatenate([self.forecasts, gaps.astype(np.float64)], axis=2)
+        return np.concatenate([seen, gaps.astype(np.float64)], axis=2)
 
     @property
     def gaps(self) -> IntArray:
@@ -200,6 +218,9 @@ class OrderSpan:
     def led(self, policy: OrderPolicy, demand: IntArray) -> Replayed:
         """Return what the policy would have done; demand is `(n_products, n_days)`.
 
+        It sees the forecasts of its own forecaster, as its list does. The limits that the history has bind it,
+        whatever it was fitted under.
+
         Raises:
             EvaluationError: orders on other days than the scenario's, or that take the stock beyond the shared limit.
         """
@@ -207,10 +228,12 @@ class OrderSpan:
             raise EvaluationError(f"{policy.name} orders {policy.order_days}, the scenario {self.history.order_days}")
         rows, history = self.stretches.product, self.history
         names = tuple(history.products[row] for row in rows.tolist())
+        seen = self._known_ahead(policy)
         if history.room is None:
-            return self._replayed(policy.of(names, history.pack_size[rows]), demand)
-        orders = policy.of(names, history.pack_size[rows], history.room.of(rows))
-        found = self._replayed_together(orders, demand)
+            bound = policy.of(names, history.pack_size[rows], limits=history.limits)
+            return self._replayed(bound, demand, self.stretches.taken(seen))
+        orders = policy.of(names, history.pack_size[rows], history.room.of(rows), limits=history.limits)
+        found = self._replayed_together(orders, demand, seen)
         if (beyond := int(np.count_nonzero(self.beyond(found)))) > 0:
             raise EvaluationError(f"{policy.name}: orders beyond the shared limit on {beyond} days of a replay")
         return found
@@ -235,21 +258,23 @@ class OrderSpan:
 
     def led_as_logged(self, demand: IntArray) -> Replayed:
         """Return what today's rule would have done: the logged orders, under the same stock and demand."""
-        return self._replayed(LoggedOrders(), demand)
+        logged = self.stretches.taken(self.history.units["ordered"][:, self.days])
+        return self._replayed(LoggedOrders(), demand, logged[:, :, None].astype(np.float64))
 
     @property
     def _rules(self) -> StockRules:
         return StockRules(self.history.lead_days, 1.0, 1.0)  # costs are reckoned by product and day
 
-    def _replayed(self, policy: OrderingPolicy, demand: IntArray) -> Replayed:
+    def _replayed(self, policy: OrderingPolicy, demand: IntArray, features: FloatArray) -> Replayed:
         taken = self.stretches.taken
         units = replayed(
             policy,
             taken(demand),
             self._rules,
-            features=self._features,
+            features=features,
             opening=self._opening,
             shelf_days=self._shelf_days,
+            astray=taken(self.history.shrinkage[:, self.days]),
         )
         return self._reckoned(units, self.stretches.placed)
 
@@ -258,11 +283,11 @@ class OrderSpan:
         shelf = self.history.shelf
         return None if shelf is None else shelf.days[self.stretches.product]
 
-    def _replayed_together(self, policy: ProductOrders, demand: IntArray) -> Replayed:
+    def _replayed_together(self, policy: ProductOrders, demand: IntArray, forecasts: FloatArray) -> Replayed:
         """Return the same with each stretch on its own days, so that all products of a day share its room."""
         stretches = self.stretches
         active = stretches.active(self.shape[1])
-        features = np.concatenate([self._known_ahead[stretches.product], active[:, :, None]], axis=2)
+        features = np.concatenate([forecasts[stretches.product], active[:, :, None]], axis=2)
         units = replayed(
             _ActiveOrders(policy),
             demand[stretches.product] * active,
@@ -271,6 +296,7 @@ class OrderSpan:
             opening=self._opening,
             starts=stretches.first,
             shelf_days=self._shelf_days,
+            astray=self.history.shrinkage[:, self.days][stretches.product] * active,
         )
         return self._reckoned(units, stretches.placed_by_day)
 
@@ -294,7 +320,8 @@ class OrderSpan:
                 "ordered": order,
                 "sold": sales,
                 "closing": left,
-                "ran_out": (self.is_known & (left + wasted == 0)).astype(np.int64),
+                # What wasn't sold of the stock, before what went astray, turned up, or was wasted in the evening.
+                "ran_out": (self.is_known & (np.minimum(left + wasted, stock - sales) == 0)).astype(np.int64),
                 **({} if shelf is None else {WASTED: wasted}),
             },
             lost=lost,

@@ -111,7 +111,9 @@ class _Days:
         history = span.history
         self._orders = self._bound(policy)
         whole = np.maximum(span.forecasts[:, :, 0].mean(axis=1), _LEAST_SCALE)
-        self._usual = (whole * policy.costs.margins(history.products))[self._product]
+        # What is sold at a loss has the size of the loss: its rewards are no larger than others'.
+        brings = np.maximum(policy.costs.margins(history.products), np.abs(span.money.margin[:, 0]) / MILLIONTHS)
+        self._usual = (whole * brings)[self._product]
         self._pipeline: IntArray = history.pipeline[:, span.days][self._product, self._day]
 
     @property

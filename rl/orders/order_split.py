@@ -27,7 +27,6 @@ from rl.orders.order_replay import MILLIONTHS, Money
 LEAST_WEEKS = 5
 """Weeks that every split has at least: an interval over fewer blocks says nothing (`ope.intervals.two_way`)."""
 _DAYS_PER_WEEK = 7
-_LEAST_MARGIN = MILLIONTHS // 100
 
 
 @dataclass(frozen=True)
@@ -140,10 +139,20 @@ def prepare_orders(pipeline: Pipeline, lake: Lake, horizon: date) -> OrderDatase
     train = found.splits["train"]
     if not found.history.margin[:, train].any():
         raise NothingToLearn("nothing was earned on the training days: every margin is 0; check prices and costs")
+    if found.money.is_losing.all():
+        raise NothingToLearn(
+            f"no unit earns on the training days: {_most_that_a_unit_brings(found.money)}, so that ordering nothing is "
+            "best; check prices and costs, and reward.terms with value: units of order"
+        )
     shown = found.history.is_known[:, train] & ~found.history.ran_out[:, train]
     if not shown.any():
         raise NothingToLearn("every training day ran out, so that no day shows its demand; wait for days with stock")
     return found
+
+
+def _most_that_a_unit_brings(money: Money) -> str:
+    most, cost = int(money.margin[:, 0].max()) / MILLIONTHS, money.order_unit / MILLIONTHS
+    return f"the most that one brings is {most:.2f}, and ordering it costs {cost:.2f}"
 
 
 def load_orders(pipeline: Pipeline, lake: Lake, run: Run) -> OrderDataset:
@@ -166,10 +175,10 @@ def load_orders(pipeline: Pipeline, lake: Lake, run: Run) -> OrderDataset:
 
 
 def unit_margins(sold: IntArray, margin: IntArray, is_promoted: IntArray | np.ndarray) -> IntArray:
-    """Return what a unit brings, without promotion and with, whole millionths above 0, `(n_products, 2)`.
+    """Return what a unit brings, without promotion and with, whole millionths, `(n_products, 2)`.
 
-    A product that sold nothing of a kind brings what it brings otherwise, one that sold nothing at all what units of
-    all products bring. What brings nothing or less counts a hundredth, since losing its sale costs nothing.
+    Below 0 it is sold at a loss. A product that sold nothing of a kind brings what it brings otherwise, one that sold
+    nothing at all what units of all products bring.
 
     Args:
         sold: units, `(n_products, n_days)`.
@@ -184,7 +193,7 @@ def unit_margins(sold: IntArray, margin: IntArray, is_promoted: IntArray | np.nd
         of_kind = is_promoted == bool(promoted)
         units, money = np.where(of_kind, sold, 0).sum(axis=1), np.where(of_kind, margin, 0).sum(axis=1)
         found[:, promoted] = np.where(units > 0, money / np.maximum(units, 1), own)
-    return np.maximum(np.round(found), _LEAST_MARGIN).astype(np.int64)
+    return np.round(found).astype(np.int64)
 
 
 def split_days(pipeline: Pipeline, n_days: int) -> dict[SplitName, slice]:

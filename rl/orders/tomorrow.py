@@ -7,8 +7,9 @@ from datetime import date
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray
-from rl.errors import PolicyError
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
+from rl.errors import NothingCounted, PolicyError
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_days import OrderDays, covered_days
 from rl.inventory.order_policy import OrderPolicy
 from rl.inventory.shared_orders import Room
@@ -32,6 +33,9 @@ class TomorrowOrders:
         pack_size: units that are ordered together.
         order: units.
         held_back: units that would be ordered too, if the products shared no limit.
+        held_by_most: units that would be ordered too, but for the most that may be on hand and on the way.
+        never_fits: products whose smallest order, in whole packs, is more than may be on hand and on the way.
+        most_units: of a product, on hand and on the way after an order; None for no limit.
         room: that they share; `taken` is that of products without a line. None without a shared limit.
         days_covered: that the orders last for, from the day on, until the next ones arrive.
         is_daily: whether orders are placed every day, so that they last to the day of their arrival.
@@ -47,6 +51,9 @@ class TomorrowOrders:
     pack_size: IntArray
     order: IntArray
     held_back: IntArray
+    held_by_most: IntArray
+    never_fits: BoolArray
+    most_units: int | None = None
     room: Room | None = None
     days_covered: int = 1
     is_daily: bool = True
@@ -58,6 +65,11 @@ class TomorrowOrders:
             return 0
         return self.room.taken + self.room.needed(self.on_hand + self.on_the_way + self.order)
 
+    @property
+    def never_ordered(self) -> tuple[str, ...]:
+        """Natural keys of the products whose smallest order is more than may be on hand and on the way."""
+        return tuple(self.products[row] for row in np.flatnonzero(self.never_fits).tolist())
+
     def __len__(self) -> int:
         return len(self.products)
 
@@ -66,6 +78,10 @@ class TomorrowOrders:
         have = int(self.on_hand[row] + self.on_the_way[row])
         rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
         left_out = f" ({self.held_back[row]:,} fewer, for the limit that all share)" if self.held_back[row] else ""
+        if self.held_by_most[row]:
+            left_out += (
+                f" ({self.held_by_most[row]:,} fewer, since {self.most_units:,} may be on hand and on the way at most)"
+            )
         until = "until it arrives and on that day"
         if not self.is_daily:
             until = f"in {self.days_covered} days, until the next order arrives"
@@ -73,23 +89,26 @@ class TomorrowOrders:
         if self.order[row]:
             pack = f" in packs of {self.pack_size[row]}" if self.pack_size[row] > 1 else ""
             return f"{wanted}; {rest}: {self.order[row]:,} more{pack}{left_out}"
+        if self.never_fits[row]:
+            return f"{wanted}; {rest}: nothing, since the smallest order is more than the {self.most_units:,} allowed"
         short = self.level[row] - have
         told = "enough" if short <= 0 else f"{short:.0f} short, less than is ordered at once"
         return f"{wanted}; {rest}: {'nothing' + left_out if left_out else told}"
 
 
 def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrders:
-    """Return the orders of the morning after the history's last day.
+    """Return the orders of the morning after the history's last day, within the limits that the history has.
 
     Raises:
-        PolicyError: no product had a decision on the last day, the policy is for another lead time or orders on other
-            days, or no orders are placed that morning (`no_orders_problem`).
+        NothingCounted: no product had a decision on the last day.
+        PolicyError: the policy is for another lead time or orders on other days, no orders are placed that morning
+            (`no_orders_problem`), or the list breaks a limit.
     """
     if problem := no_orders_problem(history.order_days, history.next_day):
         raise PolicyError(problem)
     listed = np.flatnonzero(history.is_listed)
     if not len(listed):
-        raise PolicyError(f"no product was counted on {history.last_day}, so that nothing is known to order by")
+        raise NothingCounted(f"no product was counted on {history.last_day}, so that nothing is known to order by")
     if policy.costs.lead_time != history.lead_days:
         raise PolicyError(
             f"policy {policy.version} orders for {counted(policy.costs.lead_time, 'day')} of waiting, the scenario "
@@ -106,9 +125,11 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     forecasts = policy.forecaster.ahead(names, levels, weekday, history.next_promoted[listed][:, None, :])[:, 0]
     gaps = np.repeat(history.order_days.gaps(weekday), len(listed))
     states = StockStates(history.next_pipeline[listed], np.column_stack([forecasts, gaps]))
-    bound = policy.of(names, history.pack_size[listed], _room(history))
+    bound = policy.of(names, history.pack_size[listed], _room(history), limits=history.limits)
     level, order = bound.advise(states)
     free = order if bound.room is None else bound.without_room().order(states)
+    limits = history.limits or policy.fitted_under
+    unbounded = policy.of(names, history.pack_size[listed], limits=replace(limits, most_units=None)).order(states)
     found = TomorrowOrders(
         day=history.next_day,
         products=names,
@@ -120,11 +141,14 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         pack_size=history.pack_size[listed],
         order=order,
         held_back=np.maximum(free - order, 0),
+        held_by_most=np.maximum(unbounded - free, 0),
+        never_fits=bound.limits.smallest > bound.limits.storage,
+        most_units=limits.most_units,
         room=bound.room,
         days_covered=history.lead_days + int(gaps[0]),
         is_daily=history.order_days.is_daily,
     )
-    refuse_wrong_orders(found, policy)
+    refuse_wrong_orders(found, limits)
     return found
 
 
@@ -143,13 +167,15 @@ def _room(history: OrderHistory) -> Room | None:
     """
     if history.room is None:
         return None
-    others = Room(history.room.per_unit[history.is_unlisted], history.room.limit)
-    taken = others.needed(history.last_known_units[history.is_unlisted])
-    return replace(history.room.of(history.is_listed), taken=taken)
+    return replace(history.room.of(history.is_listed), taken=history.unlisted.room)
 
 
-def refuse_wrong_orders(orders: TomorrowOrders, policy: OrderPolicy) -> None:
+def refuse_wrong_orders(orders: TomorrowOrders, limits: UnitLimits) -> None:
     """Raise if an order breaks what every order has to keep, reckoned anew from the list's own columns.
+
+    Args:
+        orders: the list.
+        limits: of each product.
 
     Raises:
         PolicyError: names everything that is wrong.
@@ -160,10 +186,10 @@ def refuse_wrong_orders(orders: TomorrowOrders, policy: OrderPolicy) -> None:
         for rows, what in (
             (orders.order < 0, "are below 0"),
             (orders.order % orders.pack_size != 0, "aren't whole packs"),
-            (placed & (orders.order < policy.least_order), f"are below the least order of {policy.least_order}"),
+            (placed & (orders.order < limits.least_order), f"are below the least order of {limits.least_order}"),
             (
-                placed & (orders.order + orders.on_hand + orders.on_the_way > (policy.most_units or np.inf)),
-                f"go beyond {policy.most_units} units on hand and on the way",
+                placed & (orders.order + orders.on_hand + orders.on_the_way > (limits.most_units or np.inf)),
+                f"go beyond {limits.most_units} units on hand and on the way",
             ),
         )
         if rows.any()

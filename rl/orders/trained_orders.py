@@ -15,6 +15,7 @@ from conf.specs.orders import OrderCandidate
 from conf.specs.scenario import Scenario
 from conf.specs.strict_yaml import suggest
 from rl.errors import EvaluationError, TrainingError
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
 from rl.learning.curves import Curve
 from rl.learning.trained_candidates import read_curves, untrained
@@ -92,16 +93,28 @@ def _told(planned: PlannedProducts) -> dict[str, Any]:
     return {"n_planned": n, "n_products": n + len(planned.others), "others": dict(planned.others)}
 
 
-def load_orders_trained(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, TrainedOrders]:
+def load_orders_trained(
+    run: Run, names: Sequence[str], *, dataset_digest: str, limits: UnitLimits | None = None
+) -> dict[str, TrainedOrders]:
     """Return the candidates by name, in the given order.
 
+    Args:
+        run: of the night.
+        names: of the candidates.
+        dataset_digest: of the night's dataset.
+        limits: of each product, as the scenario has them now; None takes candidates fitted under any.
+
     Raises:
-        EvaluationError: lists every candidate that wasn't trained, or was trained on other data.
+        EvaluationError: lists every candidate that wasn't trained, or was trained on other data or under other limits.
     """
     problems = untrained(run, names, dataset_digest=dataset_digest)
+    found = {name: _load(run, name) for name in names if name not in problems}
+    for name, one in found.items():
+        if limits is not None and (under := one.policy.fitted_under) != limits:
+            problems[name] = f"{name} was fitted under {under}, the scenario now has {limits}"
     if problems:
         raise EvaluationError("candidates aren't ready: " + "; ".join(problems.values()) + "; train them (again)")
-    return {name: _load(run, name) for name in names}
+    return found
 
 
 def _load(run: Run, name: str) -> TrainedOrders:

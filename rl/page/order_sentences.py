@@ -113,6 +113,7 @@ def shared_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     )
 
 
+_N_NAMED = 5
 _ROOM_UNITS = {"units": "piece", "volume": "cubic millimeter", "cost": "unit of money"}
 
 
@@ -208,12 +209,47 @@ def list_sentence(orders: OrderFigures) -> str:
         one = orders.n_unlisted == 1
         left_out = (
             f" {counted(orders.n_unlisted, 'product')} of the last week {'is' if one else 'are'} "
-            f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand."
+            f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand"
+            f"{named(orders.unlisted, orders.n_unlisted)}."
+        )
+    if orders.n_untold_packs:
+        one = orders.n_untold_packs == 1
+        left_out += (
+            f" {counted(orders.n_untold_packs, 'product')} {'is' if one else 'are'} ordered by the piece, since items "
+            f"tell no pack_size of {'it' if one else 'them'}{named(orders.untold_packs, orders.n_untold_packs)} while "
+            "they do of others: deliver it."
+        )
+    if orders.n_never:
+        one = orders.n_never == 1
+        left_out += (
+            f" {counted(orders.n_never, 'product')} can never be ordered{named(orders.never, orders.n_never)}: "
+            f"{'its' if one else 'their'} smallest order, in whole packs, is more than orders.most_units allows on "
+            "hand and on the way."
         )
     return (
         f"{counted(orders.units_ordered, 'unit')} of {counted(orders.n_ordered, 'product')}, of "
         f"{count(orders.n_lines)} that were looked at.{left_out}"
     )
+
+
+def losing_sentence(orders: OrderFigures) -> str:
+    """Return which products are sold at a loss, and what that does to their figures and orders; empty without any."""
+    if not orders.n_losing:
+        return ""
+    one = orders.n_losing == 1
+    return (
+        f"{counted(orders.n_losing, 'product')} {'brings' if one else 'bring'} nothing or less for a piece, "
+        f"ordering it included{named(orders.losing, orders.n_losing)}. Every figure counts the loss; "
+        f"{'its' if one else 'their'} orders are made as if a piece brought a hundredth. "
+        "Where the cost is wrong, deliver it again."
+    )
+
+
+def named(products: tuple[str, ...], n: int) -> str:
+    """Return the first products in brackets, with how many more there are; empty where none is named."""
+    shown = products[:_N_NAMED]
+    more = f" and {count(n - len(shown))} more" if n > len(shown) else ""
+    return f" ({', '.join(shown)}{more})" if shown else ""
 
 
 def way_name(way: WayToOrder) -> str:

@@ -12,7 +12,17 @@ from typing import Any
 
 from conf.settings import PROJECT_ROOT
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
-from rl.inventory.served_orders import PACK_COLUMN, ROOM_COLUMN, WEEKDAY_COLUMN, forecast_column, units_column
+from rl.inventory.served_orders import (
+    AS_FITTED,
+    LEAST_PARAMETER,
+    MOST_PARAMETER,
+    PACK_COLUMN,
+    ROOM_COLUMN,
+    SHARED_PARAMETER,
+    WEEKDAY_COLUMN,
+    forecast_column,
+    units_column,
+)
 from rl.policy import StochasticPolicy, load_policy
 from rl.policy.served_model import AVAILABLE_COLUMN
 
@@ -104,11 +114,17 @@ def _columns(policy: StochasticPolicy) -> tuple[Any, Any]:
 
 
 def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:
-    """Write an ordering policy to the target folder as an MLflow model."""
+    """Write an ordering policy to the target folder as an MLflow model.
+
+    Parameters of the model's `predict` are the limits that hold now; -1, their default, keeps those of its fit.
+    """
     import mlflow.pyfunc  # noqa: PLC0415  (takes seconds to import; only registering needs it)
     from mlflow.models import ModelSignature  # noqa: PLC0415  (as above)
+    from mlflow.types import ParamSchema, ParamSpec  # noqa: PLC0415  (as above)
 
     policy = load_order_policy(policy_folder)
+    limits = (LEAST_PARAMETER, MOST_PARAMETER, *(() if policy.shared_limit is None else (SHARED_PARAMETER,)))
+    parameters = ParamSchema([ParamSpec(name, "long", AS_FITTED) for name in limits])
     with tempfile.TemporaryDirectory() as staged:
         code = Path(staged)
         for name in SERVED_ORDERS_CODE:
@@ -119,7 +135,7 @@ def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:
             data_path=str(policy_folder),
             code_paths=[str(code / "conf"), str(code / "rl")],
             pip_requirements=[f"{name}=={version(name)}" for name in SERVED_ORDERS_PACKAGES],
-            signature=ModelSignature(*_order_columns(policy)),
+            signature=ModelSignature(*_order_columns(policy), parameters),
             input_example=_order_example(policy),
         )
 

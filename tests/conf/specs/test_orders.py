@@ -47,6 +47,14 @@ def test_an_algorithm_may_stand_once_for_each_kind_of_rows() -> None:
     assert alone.candidate_names == ("base_stock-1", "iql-1")
 
 
+def test_limits_that_allow_no_order_are_refused() -> None:
+    """With the largest least order that goes with them."""
+    given = {"candidates": [{"algorithm": "base_stock"}], "most_units": 500}
+    with pytest.raises(ValidationError, match="least_order 600 is more than most_units 500"):
+        Orders.model_validate(given | {"least_order": 600})
+    assert Orders.model_validate(given | {"least_order": 500}).least_order == 500
+
+
 def test_prices_are_those_of_the_reward_in_millionths() -> None:
     """Two cents a unit held, half a euro a line, nothing a unit ordered."""
     assert order_prices(SCENARIO) == {"holding": 20_000, "order_line": 500_000, "order_unit": 0}

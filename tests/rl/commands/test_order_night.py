@@ -208,6 +208,27 @@ def test_a_candidate_whose_fit_failed_is_left_out_and_named(night: OrderHome) ->
         result.write_text(kept, encoding="utf-8")
 
 
+def test_limits_that_changed_since_the_fit_ask_for_another_and_bind_the_list(
+    night: OrderHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dataset is the same and its candidates are stale; the champion's list keeps the new limit at once."""
+    pipeline = few_candidates()
+    assert pipeline.scenario.orders is not None
+    orders = pipeline.scenario.orders.model_copy(update={"most_units": 40})
+    changed = Pipeline(source=pipeline.source, scenario=pipeline.scenario.model_copy(update={"orders": orders}))
+    with pytest.raises(EvaluationError, match="newsvendor-1 was fitted under least_order 2 and most_units 900, the"):
+        evaluate._orders(night.settings, changed, night.run, is_training_over=True)
+    monkeypatch.setattr("rl.commands.decide_orders.load_pipeline", lambda *_: changed)
+    kept = night.run.decide_result.read_text(encoding="utf-8")
+    try:
+        result = night.command(decide, version=1, budget=None)
+    finally:
+        monkeypatch.undo()
+        night.command(decide, version=1, budget=None)
+        night.run.decide_result.write_text(kept, encoding="utf-8")
+    assert 0 < result["units_ordered"] < night.results["decide"]["units_ordered"]
+
+
 def test_the_registered_model_orders_as_the_policy(night: OrderHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loaded from MLflow; its tags say what was chosen, and the metrics what was found."""
     # The model's own code is put before the project's, where later tests' processes would find it.

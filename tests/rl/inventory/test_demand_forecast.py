@@ -97,6 +97,46 @@ def test_newcomers_begin_at_what_products_usually_sell_and_learn_fast() -> None:
     assert 30 < levels[-1] <= 40
 
 
+@pytest.mark.parametrize("odd_sale", [0, 3])
+def test_a_weekday_on_which_nothing_sells_leaves_the_others_their_forecasts(odd_sale: int) -> None:
+    """Closed days are forecast as such, and neither they nor one odd sale on them move the level; same rate as open."""
+    days, mean = some_days()
+    sold = np.where(WEEKDAY == 6, 0, days.sold)
+    sold[0, 132] = odd_sale  # a Sunday
+    found = fit_forecaster(PRODUCTS, replace(days, sold=sold))
+    levels = found.levels(PRODUCTS, replace(days, sold=sold))
+    forecasts = levels[:, :-1] * found.factors(PRODUCTS, WEEKDAY, days.is_promoted)
+    is_open = (WEEKDAY != 6) & (np.arange(N_DAYS) >= 42)
+    assert np.isfinite(levels).all()
+    assert forecasts[:, WEEKDAY == 6].max() < 0.2
+    assert np.sqrt(((forecasts / mean - 1)[:, is_open] ** 2).mean()) < 1 / 6
+    np.testing.assert_allclose(levels[:, 133], levels[:, 132], rtol=1e-9)
+
+
+def test_promotions_that_sold_nothing_leave_other_days_their_forecasts() -> None:
+    """Not one unit on any promoted day: forecasts are numbers, and near the mean on the others."""
+    days, mean = some_days()
+    quiet = replace(days, sold=np.where(days.is_promoted, 0, days.sold))
+    assert days.is_promoted.any()
+    found = fit_forecaster(PRODUCTS, quiet)
+    forecasts = found.levels(PRODUCTS, quiet)[:, :-1] * found.factors(PRODUCTS, WEEKDAY, quiet.is_promoted)
+    assert np.isfinite(forecasts).all() and forecasts[quiet.is_promoted].max() < 0.1
+    seen = ~quiet.is_promoted & (np.arange(N_DAYS) >= 42)
+    assert np.sqrt(((forecasts / mean - 1)[seen] ** 2).mean()) < 1 / 6
+
+
+def test_a_forecast_that_is_no_number_is_refused_with_product_and_weekday() -> None:
+    """Before orders, laws or a network are made of it."""
+    days, _ = some_days()
+    found = fit_forecaster(PRODUCTS, days)
+    broken = replace(found, own_weekday={**found.own_weekday, "p3": np.where(np.arange(7) == 5, np.nan, 1.0)})
+    ahead = np.zeros((N_PRODUCTS, 1, 2), dtype=bool)
+    with pytest.raises(
+        InventoryError, match="1 forecasts aren't finite numbers; the first is nan of product p3 for a Saturday"
+    ):
+        broken.ahead(PRODUCTS, np.ones((N_PRODUCTS, 1)), np.array([4]), ahead)
+
+
 def test_a_forecaster_survives_being_written() -> None:
     """To the last bit."""
     days, _ = some_days()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from conf.specs.orders import VALUE_LEARNERS
+from conf.specs.orders import ACTOR_LEARNERS, VALUE_LEARNERS
 from rl.errors import PolicyError
 from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.order_policy import LEVELS, OFFSETS, ORDER_POLICY_FILE, OrderPolicy, load_order_policy
@@ -35,7 +35,11 @@ def seen(gap: int, forecasts: np.ndarray = FORECASTS) -> StockStates:
 
 
 def of_method(method: str, weekdays: tuple[int, ...] = MONDAY) -> OrderPolicy:
-    outputs: dict[str, int] = {"hindsight": 1, **dict.fromkeys(VALUE_LEARNERS, len(OFFSETS))}
+    outputs: dict[str, int] = {
+        "hindsight": 1,
+        **dict.fromkeys(ACTOR_LEARNERS, 1),
+        **dict.fromkeys(VALUE_LEARNERS, len(OFFSETS)),
+    }
     network = None
     if method in outputs:
         n_inputs = LEAD + a_policy(weekdays=weekdays).n_forecasts + 2
@@ -44,7 +48,8 @@ def of_method(method: str, weekdays: tuple[int, ...] = MONDAY) -> OrderPolicy:
         last = generator.normal(0, 0.1, (outputs[method], 4)).astype(np.float32)
         biases = (np.zeros(4, np.float32), np.full(outputs[method], 4.0, np.float32))
         network = DenseNetwork((first, last), biases)
-    return a_policy(name=f"{method}-1", method=method, network=network, weekdays=weekdays)
+    levels = (-1.0, 2.0) if method in ACTOR_LEARNERS else None
+    return a_policy(name=f"{method}-1", method=method, network=network, weekdays=weekdays, level_range=levels)
 
 
 def test_a_level_lasts_for_the_wait_and_the_days_to_the_next_order() -> None:

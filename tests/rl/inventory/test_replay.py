@@ -69,3 +69,26 @@ def test_demand_that_is_none_is_refused(demand: np.ndarray) -> None:
 def test_opening_stock_of_another_lead_time_is_refused() -> None:
     with pytest.raises(InventoryError, match=r"opening stock has shape \(20, 3\)"):
         replayed(BaseStock(3), DEMAND, rules(2), opening=np.zeros((20, 3), dtype=np.int64))
+
+
+def test_what_goes_astray_goes_before_what_is_wasted_and_all_units_add_up() -> None:
+    """The oldest go astray; what turns up counts as arrived; waste is of what is left in the evening."""
+    generator = np.random.default_rng(5)
+    demand = generator.poisson(4, (3, 60))
+    astray = generator.integers(-1, 3, (3, 60))
+    opening = np.array([[9, 4], [0, 2], [30, 0]])
+    found = replayed(
+        BaseStock(22),
+        demand,
+        rules(2),
+        opening=opening,
+        astray=astray,
+        shelf_days=np.array([2, 3, 0]),
+    )
+    assert found.wasted is not None
+    assert found.astray is not None
+    assert found.wasted[:2].sum() > 0 == found.wasted[2].sum()
+    gone = found.sales + found.astray + found.wasted
+    assert (found.opening + found.order.sum(axis=1) - gone.sum(axis=1) == found.closing).all()
+    assert (found.stock - found.sales - found.astray - found.wasted == found.left_over).all()
+    assert (found.left_over >= 0).all()

@@ -51,6 +51,27 @@ def test_a_plan_is_served_as_it_is_led() -> None:
     assert found["order"].tolist() == policy.of(PRODUCTS, ONES).order(EMPTY).tolist()
 
 
+def test_limits_of_a_call_go_before_those_of_the_fit() -> None:
+    """What isn't given, or -1, is as it was fitted; 0 stands for no limit; shared limits as for the policy."""
+    policy = a_policy(least_order=2, most_units=30)
+    asked = ServedOrders(policy)
+    usual = asked.predict(COLUMNS)["order"].tolist()
+    assert asked.predict(COLUMNS, {"least_order": -1, "most_units": -1})["order"].tolist() == usual
+    assert max(usual) > 8
+    assert max(asked.predict(COLUMNS, {"most_units": 8})["order"]) == 8
+    free = ServedOrders(a_policy()).predict(COLUMNS)["order"].tolist()
+    assert asked.predict(COLUMNS, {"least_order": 0, "most_units": 0})["order"].tolist() == free
+    shared = ServedOrders(a_policy(shared_limit=1_000))
+    room = COLUMNS | {"room": [1, 1, 1]}
+    assert shared.predict(room)["order"].sum() > 12 >= shared.predict(room, {"shared_limit": 12})["order"].sum() > 8
+    with pytest.raises(PolicyError, match=r"got 1\.9"):
+        shared.predict(COLUMNS | {"room": [1, 1.9, 1]})
+    with pytest.raises(PolicyError, match="fitted without one"):
+        asked.predict(COLUMNS, {"shared_limit": 12})
+    with pytest.raises(PolicyError, match=r"most_units is 1\.5; expected a whole number"):
+        asked.predict(COLUMNS, {"most_units": 1.5})
+
+
 def test_a_saved_model_orders_with_pickle_disabled_and_without_torch(tmp_path: Path) -> None:
     """In a process that finds nothing of the project but what the model carries."""
     policy = a_policy(method="hindsight", network=a_network())
@@ -76,6 +97,10 @@ def test_a_saved_model_orders_with_pickle_disabled_and_without_torch(tmp_path: P
         ({"forecast_2d": None}, "lack the columns forecast_2d"),
         ({"units_in_0d": ["many", 0, 0]}, "whole numbers"),
         ({"forecast_0d": [-1.0, 1.0, 1.0]}, "at least 0"),
+        ({"units_in_0d": [2.9, 0, 0]}, r"whole numbers, forecasts numbers: got 2\.9"),
+        ({"pack_size": [1, 2.5, 1]}, r"got 2\.5"),
+        ({"pack_size": [1, None, 1]}, "got None"),
+        ({"units_in_1d": [0, float("nan"), 0]}, "got nan"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(changes: dict[str, object], expected: str) -> None:
@@ -103,5 +128,7 @@ def test_a_saved_model_names_its_columns_and_answers_its_own_example(
     ]
     (order,) = model.predict(model.input_example)["order"]
     assert order >= 0
+    assert sorted(one.name for one in model.metadata.signature.params) == ["least_order", "most_units"]
+    assert model.predict(model.input_example, params={"most_units": 12})["order"].tolist() == [0]
     with pytest.raises(MlflowException, match="forecast_0d"):
         model.predict(model.input_example.assign(forecast_0d="many"))

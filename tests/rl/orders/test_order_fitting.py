@@ -12,7 +12,7 @@ from conf.specs.orders import OrderCandidate, OrderMethod
 from rl.errors import TrainingError
 from rl.inventory.order_policy import LEVELS
 from rl.orders.order_basis import OrderBasis
-from rl.orders.order_fitting import NUMBERS, fit_orders, tuned_numbers
+from rl.orders.order_fitting import NUMBERS, fit_orders, tuned_numbers, warn_at_edges
 from rl.orders.order_learner import LearnerSettings, learn_levels
 from rl.orders.order_replay import OrderSpan
 from tests.rl.orders.order_datasets import a_night, dataset_of
@@ -51,6 +51,49 @@ def test_tuned_numbers_earn_most_of_those_that_were_tried() -> None:
     best, _ = tuned_numbers(policy, span, demand, {"safety": (-2.0, -1.0, 0.0, 1.0)})
     assert earned(best.safety) >= max(earned(one) for one in (-2.0, -1.0, 0.0, 1.0))
     assert tuned_numbers(policy, span, demand, {})[0].version == policy.version
+
+
+def test_what_a_unit_costs_to_order_lowers_every_product_s_safety_and_its_orders() -> None:
+    """By the formula alone, without any tuning: less margin is at stake, so less is held for it."""
+    _, basis = a_night()
+    dataset = basis.dataset
+    money = replace(dataset.money, order_unit=int(dataset.money.margin[:, 0].min()) * 9 // 10)
+    products, lead = dataset.history.products, dataset.history.lead_days
+    free, dear = (replace(a_policy(), costs=one.costs(products, lead)) for one in (dataset.money, money))
+    packs = dataset.history.pack_size
+    assert (dear.of(products, packs).quantiles() < free.of(products, packs).quantiles()).all()
+    span = OrderSpan(dataset.history, basis.forecasts, money, dataset.splits["test"])
+    demand = basis.demand(span, 1)
+    assert span.led(dear, demand).flows["closing"].sum() < span.led(free, demand).flows["closing"].sum()
+    assert span.led(dear, demand).earned.sum() > span.led(free, demand).earned.sum()
+
+
+def test_numbers_at_an_edge_of_what_is_tried_are_named() -> None:
+    """Also those a little beyond it; a rule without batches is at no edge."""
+    policy = a_policy(method="reorder_point")
+    assert warn_at_edges(policy.with_numbers(safety=0.5, batch=0.0)) == ()
+    assert warn_at_edges(policy.with_numbers(safety=-2.75, batch=1.5)) == (
+        "safety -2.75 of -2.5 to 2",
+        "batch 1.5 of 0 to 1.5",
+    )
+    assert warn_at_edges(a_policy()) == ()
+
+
+def test_a_shop_that_sells_nothing_on_sundays_is_fitted_like_another() -> None:
+    """Counted every day, closed on one: forecasts of it are next to nothing, and orders earn on the others."""
+    _, basis = a_night()
+    history = basis.dataset.history
+    is_closed = history.weekday == 6
+    units = {flow: values.copy() for flow, values in history.units.items()}
+    units["closing"][:, is_closed] += units["sold"][:, is_closed]
+    units["sold"][:, is_closed] = 0
+    closed = replace(history, units=units, ran_out=history.ran_out & ~is_closed, margin=history.margin * ~is_closed)
+    found = OrderBasis.of(dataset_of(closed))
+    assert found.forecasts[:, is_closed, 0].max() < 0.2
+    candidate = OrderCandidate(algorithm="base_stock")
+    fitted = fit_orders(found, candidate, name="base_stock-1", seed=1, n_threads=1)
+    usual = fit_orders(basis, candidate, name="base_stock-1", seed=1, n_threads=1)
+    assert 0.7 * usual.earned < fitted.earned < usual.earned
 
 
 def test_a_network_comes_to_cost_less_than_it_began_with() -> None:

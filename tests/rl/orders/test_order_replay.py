@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
 from rl.orders.order_replay import Money, OrderSpan, Stretches
 from rl.orders.order_split import unit_margins
@@ -27,10 +29,15 @@ def test_stretches_are_known_days_without_a_gap() -> None:
     np.testing.assert_array_equal(found.placed(found.taken(values), (3, 6)), values * known)
 
 
-def test_logged_orders_on_true_demand_are_the_log_where_the_shop_is_as_declared() -> None:
-    """Orders that come as promised, nothing astray: stock, sales and what is left are the shop's own, every day."""
-    days = a_shop(lead_shares=(0.0, 1.0), split_share=0.0, shrinkage_rate=0.0, found_rate=0.0, newcomer_share=0.3)
+@pytest.mark.parametrize(("lost", "found_again"), [(0.0, 0.0), (0.02, 0.05)])
+def test_logged_orders_on_true_demand_are_the_log_where_the_shop_is_as_declared(
+    lost: float, found_again: float
+) -> None:
+    """Orders that come as promised: stock, sales and what is left are the shop's own, whatever goes astray."""
+    shop: dict[str, Any] = {"lead_shares": (0.0, 1.0), "split_share": 0.0, "newcomer_share": 0.3}
+    days = a_shop(**shop, shrinkage_rate=lost, found_rate=found_again)
     history = history_of(days)
+    assert bool(lost) == (history.shrinkage > 0).any() == (history.shrinkage < 0).any()
     dataset = dataset_of(history)
     span = OrderSpan(history, np.ones((*history.is_known.shape, 4)), dataset.money, slice(20, 120))
     found = span.led_as_logged(true_demand_of(days, span))
@@ -54,6 +61,22 @@ def test_money_is_margin_less_holding_and_orders_to_the_millionth() -> None:
             assert int(found.earned[product, day]) == expected
             assert int(found.missed[product, day]) == margin * int(found.lost[product, day])
     assert found.earned.any() and not found.earned[~span.is_known].any()
+
+
+def test_no_more_goes_astray_than_there_is_and_units_that_turn_up_are_owed_first() -> None:
+    """A wrong count that the next one corrects makes no stock, whoever ordered less than the log."""
+    history = history_of(a_shop(n_products=1, newcomer_share=0.0, leaver_share=0.0))
+    units = {flow: np.zeros_like(values) for flow, values in history.units.items()}
+    # 50 were counted too few on the second morning, and 30 of them found on the third.
+    units["opening"][0, :3], units["closing"][0, :3] = (60, 10, 40), (10, 40, 40)
+    pipeline = np.zeros_like(history.pipeline)
+    pipeline[0, :, 0] = 20
+    made = replace(history, units=units, pipeline=pipeline, is_known=np.ones_like(history.is_known))
+    assert made.shrinkage[0, :4].tolist() == [50, -30, 0, 0]
+    span = OrderSpan(made, np.ones((*made.is_known.shape, 4)), dataset_of(made).money, slice(0, 6))
+    found = span.led_as_logged(np.zeros(span.shape, dtype=np.int64))
+    assert found.flows["closing"][0].tolist() == [0] * 6
+    assert found.position[0].tolist() == [20, 0, 0, 0, 0, 0]
 
 
 def test_a_gap_begins_anew_from_the_counted_stock() -> None:
@@ -82,7 +105,7 @@ def test_margins_of_a_unit_are_those_of_its_kind_of_day() -> None:
         [1_000_000, 1_000_000],
         [1_750_000, 1_750_000],
     ]
-    assert unit_margins(sold, -margin, promoted).min() == 10_000
+    np.testing.assert_array_equal(unit_margins(sold, -margin, promoted), -unit_margins(sold, margin, promoted))
 
 
 def test_prices_of_policies_are_those_of_the_replay_in_money() -> None:
@@ -91,3 +114,26 @@ def test_prices_of_policies_are_those_of_the_replay_in_money() -> None:
     costs = money.costs(("a", "b"), 3)
     assert (costs.holding_cost, costs.order_cost, costs.lead_time) == (0.02, 0.5, 3)
     assert costs.margins(("b", "a", "c")).tolist() == [4.0, 2.0, 3.0]
+    # A quantile needs a margin above 0; the replay's own stays what it is.
+    losing = replace(money, margin=money.margin * np.array([[1], [-1]]))
+    assert losing.costs(("a", "b"), 3).margins(("a", "b")).tolist() == [2.0, 0.01]
+    assert losing.is_losing.tolist() == [False, True]
+    # A sale that is lost saves what its unit costs to order.
+    dear = replace(money, order_unit=1_500_000)
+    assert dear.costs(("a", "b"), 3).margins(("a", "b")).tolist() == [0.5, 2.5]
+    assert replace(money, order_unit=2_000_000).is_losing.tolist() == [True, False]
+
+
+def test_what_is_sold_at_a_loss_earns_its_loss_in_a_replay_as_in_the_log() -> None:
+    """To the millionth, orders and holding included, where the shop is as declared and every unit loses the same."""
+    days = a_shop(lead_shares=(0.0, 1.0), split_share=0.0, shrinkage_rate=0.0, found_rate=0.0)
+    history = history_of(days)
+    margin = history.margin.copy()
+    margin[:5] = -3_000_000 * history.units["sold"][:5]
+    dataset = dataset_of(replace(history, margin=margin))
+    kept = slice(20, 120)
+    span = OrderSpan(dataset.history, np.ones((*history.is_known.shape, 4)), dataset.money, kept)
+    logged = margin[:5, kept] - 20_000 * history.units["closing"][:5, kept]
+    logged -= 500_000 * (history.units["ordered"][:5, kept] > 0)
+    np.testing.assert_array_equal(span.led_as_logged(true_demand_of(days, span)).earned[:5], logged)
+    assert dataset.money.is_losing.tolist() == [True] * 5 + [False] * 7

@@ -123,7 +123,7 @@ def test_tomorrow_s_list_keeps_the_limit_and_says_what_it_holds_back(tight: Orde
     assert missing.room is not None and missing.room.taken > 0 and missing.room_taken <= limit
     more = replace(found, order=found.order + found.pack_size * 50)
     with pytest.raises(PolicyError, match="of the shared limit of"):
-        refuse_wrong_orders(more, policy)
+        refuse_wrong_orders(more, policy.fitted_under)
 
 
 def test_room_is_what_items_tell_and_every_product_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,8 +196,8 @@ def test_logged_rows_of_a_weekly_log_hold_the_week() -> None:
     scale = span.forecasts[product, day + 7].mean()
     np.testing.assert_allclose(found.next_features[0, : policy.costs.lead_time], shelf[day + 7] / scale, rtol=1e-5)
     settings = ValueSettings(n_updates=10, n_checkpoints=1, hidden_units=(8,))
-    ((_, network),) = learn_values(policy, basis, span, candidate, settings=settings, seed=1)
-    led = span.led(replace(policy, method="double_dqn", network=network), span.sold)
+    ((_, learned),) = learn_values(policy, basis, span, candidate, settings=settings, seed=1)
+    led = span.led(replace(learned, method="double_dqn"), span.sold)
     assert not led.flows["ordered"][:, span.gaps == 0].any()
 
 

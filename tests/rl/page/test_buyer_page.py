@@ -23,6 +23,7 @@ from rl.page.order_sentences import (
     declared_sentences,
     learning_sentence,
     list_sentence,
+    losing_sentence,
     plan_sentence,
     shared_sentence,
     winner_sentence,
@@ -156,11 +157,24 @@ def test_what_is_declared_is_said_with_its_doubt() -> None:
     assert "all of its demand stands in the log" in declared_sentences(orders(censored=nothing))[2]
 
 
+def test_products_that_are_sold_at_a_loss_are_named() -> None:
+    """With what their figures and orders rest on; nothing is said where all of them earn."""
+    assert losing_sentence(orders()) == ""
+    told = losing_sentence(orders(n_losing=2, losing=("a", "b")))
+    assert told.startswith("2 products bring nothing or less for a piece, ordering it included (a, b). Every")
+
+
 def test_products_without_a_line_are_told() -> None:
     """So that nobody takes the list for whole."""
     assert "by hand" not in list_sentence(orders())
     assert "3 products of the last week are not on it" in list_sentence(orders(n_unlisted=3))
     assert "1 product of the last week is not on it" in list_sentence(orders(n_unlisted=1))
+    named = list_sentence(orders(n_unlisted=8, unlisted=tuple("abcdefg")))
+    assert "order by hand (a, b, c, d, e and 3 more)." in named
+    never = list_sentence(orders(n_never=1, never=("a",)))
+    assert "1 product can never be ordered (a): its smallest order, in whole packs, is more than orders.most" in never
+    untold = list_sentence(orders(n_untold_packs=2, untold_packs=("a", "b")))
+    assert "2 products are ordered by the piece, since items tell no pack_size of them (a, b) while" in untold
     assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
 
 

@@ -1,0 +1,36 @@
+"""A log of orders read from a lake: what its items tell, and of which products they don't."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from conf.paths import Lake
+from rl.data.transitions_reading import read_transitions
+from rl.orders.order_history import OrderHistory, read_history
+from tests.rl.factories import write_items
+from tests.rl.orders.order_lake import SOURCE, write_order_lake
+from tests.rl.orders.shop_history import PIPELINE, a_shop
+
+
+def read_with(home: Path, packs: Mapping[int, int]) -> tuple[OrderHistory, OrderHistory]:
+    """A small shop's history as it was written, and as it is read with those packs, by row, in place of its own."""
+    settings, history = write_order_lake(home, a_shop(n_products=4, n_days=40))
+    lake, horizon = Lake(settings.lake, SOURCE), history.last_day
+    told = {history.products[row]: size for row, size in packs.items()}
+    write_items(lake, PIPELINE, history.first_day, dict.fromkeys(history.products, "c1"), told)
+    return history, read_history(PIPELINE, lake, read_transitions(PIPELINE, lake, horizon), horizon)
+
+
+def test_products_without_a_pack_size_are_named_where_items_tell_others(tmp_path: Path) -> None:
+    """They are ordered by the piece, as before; that it is so isn't left for the supplier to find out."""
+    history, found = read_with(tmp_path / "home", {0: 6, 1: 12, 2: 1})
+    assert history.is_listed[3]
+    assert found.pack_size.tolist() == [6, 12, 1, 1]
+    assert found.untold_packs == (history.products[3],)
+
+
+def test_a_shop_that_tells_no_packs_orders_by_the_piece_without_a_word(tmp_path: Path) -> None:
+    """It has none."""
+    _, found = read_with(tmp_path / "home", {})
+    assert found.untold_packs == () and found.pack_size.tolist() == [1, 1, 1, 1]
