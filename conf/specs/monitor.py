@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from conf.specs.strict_yaml import StrictModel
+from conf.specs.later_keys import GrownModel
 
 
-class Monitor(StrictModel):
+class Monitor(GrownModel):
     """How what is served is watched."""
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"most_unexplained"})
 
     on_broken_promise: Literal["alert", "rollback"] = Field(
         default="alert",
@@ -26,4 +28,12 @@ class Monitor(StrictModel):
         description="Sets how many false alarms there may be in a year, on average, over all series and days together "
         "while nothing changes; the fewer, the longer a change goes unnoticed.",
         examples=[0.5],
+    )
+    most_unexplained: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Alerts on a day of whose decisions more than this share have another propensity than the champion "
+        "gives them: the nights to come learn and weigh by these. null alerts only where none could be explained.",
+        examples=[0.2],
     )

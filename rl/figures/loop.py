@@ -78,9 +78,10 @@ class LoopFigures(StrictModel):
     """A loop's days and nights.
 
     of, gain_of: what values, and gains, are of, such as `a session`.
-    final_gain: of the last champion over the first behavior policy, in truth, over all days after the first night, with
-    a 95% interval of the playing; None where nothing was promoted. worse: versions whose promotion lowered the true
-    value by more than 2%.
+    final_gain: of the version that decided on the last day over the first behavior policy, in truth; of sessions over
+    all days after the first night, with a 95% interval of the playing, else over the days that the version decided.
+    None where the shop's own rule decided on that day, or on too few days to tell. worse: versions that lowered the
+    true value by more than 2% as they began to decide.
     """
 
     scenario: str

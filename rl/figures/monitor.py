@@ -17,7 +17,14 @@ from conf.specs.strict_yaml import StrictModel
 from rl.errors import EvaluationError
 from rl.figures.effects import Bounded
 
-AlertKind = Literal["broken_promise", "missing_decisions", "strange_decisions", "other_frequencies", "changed"]
+AlertKind = Literal[
+    "broken_promise",
+    "missing_decisions",
+    "strange_decisions",
+    "unexplained_decisions",
+    "other_frequencies",
+    "changed",
+]
 Standing = Literal["kept", "broken", "open"]
 
 

@@ -43,7 +43,7 @@ class Truths:
 
 def true_values(settings: Settings, pipeline: Pipeline, shop: ShopSettings, state: LoopState) -> Truths:
     """Play the behavior policy and every champion on the same sessions of all days of the loop."""
-    numbers = sorted({day.version for day in state.days if day.version is not None} | set(_promoted(state)))
+    numbers = sorted({version for version in _reigns(state) if version is not None})
     first, last = state.days[state.n_past].date, state.days[-1].date
     discount = DiscountFunction.of(pipeline.scenario.discount)
     names = settings.home, pipeline.source.name, pipeline.scenario.name
@@ -120,8 +120,10 @@ def _night(night: RunNight) -> LoopNight:
     return LoopNight(**{name: getattr(night, name) for name in names}, seconds=sum(night.seconds.values()))
 
 
-def _promoted(state: LoopState) -> list[int]:
-    return [night.version for night in state.nights if night.is_promoted and night.version is not None]
+def _reigns(state: LoopState) -> list[int | None]:
+    """Return who decided, one after the other: a version stands again where it came back; None: the shop's own rule."""
+    served = [day.version for day in state.days]
+    return [version for place, version in enumerate(served) if not place or version != served[place - 1]]
 
 
 def _final_gain(state: LoopState, truths: Truths) -> Spread | None:
@@ -143,14 +145,19 @@ def _gain(better: ByDay, worse: ByDay) -> Spread:
 
 
 def _worse(state: LoopState, truths: Truths) -> list[int]:
-    """Return the versions whose promotion lowered the true value by more than LOWERED of what it was."""
-    found, before = [], truths.behavior
-    for number in _promoted(state):
-        after = truths.versions[number]
+    """Return the versions that lowered the true value by more than LOWERED of what it was, as they began to decide.
+
+    A version that comes back, since the one after it was taken back, begins no second time.
+    """
+    found, reigns = list[int](), _reigns(state)
+    for place, number in enumerate(reigns):
+        if number is None or number in reigns[:place]:
+            continue
+        former = reigns[place - 1] if place else None
+        before = truths.behavior if former is None else truths.versions[former]
         mean = float(np.mean([value.value for value in before.values()]))
-        if _gain(after, before).value < -LOWERED * mean:
+        if _gain(truths.versions[number], before).value < -LOWERED * mean:
             found.append(number)
-        before = after
     return found
 
 
@@ -173,7 +180,8 @@ def paired_figures(
         champion = None if day.version is None else Known(value=float(lived[number]), standard_error=0.0)
         behavior = Known(value=float(own[number]), standard_error=0.0)
         days.append(LoopDay(date=day.date, version=day.version, behavior=behavior, champion=champion))
-    served = [number for number, day in enumerate(state.days) if day.version is not None]
+    last = state.days[-1].version
+    own_days = [number for number, day in enumerate(state.days) if last is not None and day.version == last]
     return LoopFigures(
         scenario=scenario.name,
         scenario_title=scenario.title,
@@ -185,7 +193,7 @@ def paired_figures(
         gain_of=gain_of,
         days=tuple(days),
         nights=loop_nights(state),
-        final_gain=mean_gain(lived[served] - own[served]),
+        final_gain=mean_gain(lived[own_days] - own[own_days]),
         worse=versions_that_lost(state, lived - own, own),
     )
 

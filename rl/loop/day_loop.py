@@ -50,6 +50,16 @@ class DayLoop(ABC):
         """Whether any night has promoted a version so far."""
         return any(night.is_promoted for night in self.state.nights)
 
+    @property
+    def listing_version(self) -> int | None:
+        """The version whose list was published last, or that was promoted since, where no list was due; None: none."""
+        for night in reversed(self.state.nights):
+            if night.listed_by is not None:
+                return night.listed_by
+            if night.is_promoted:
+                return night.version
+        return None
+
     def run(self) -> LoopState:
         """Live every day and run every night that is still to come; return the loop as it stands then."""
         self.folder.mkdir(parents=True, exist_ok=True)

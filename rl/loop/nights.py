@@ -12,11 +12,14 @@ from typing import Any
 from conf.paths import Run
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
-from rl.figures.night import NightFigures, read_figures
+from rl.figures.night import NightFigures
 from rl.figures.values import Gain, Spread
 from rl.learning.candidates import seeded_candidates
 from rl.loop.spark_jobs import SparkJobs
 from rl.loop.state import RunNight
+from rl.registry.promises import evaluation_of_version
+from rl.registry.store import open_store
+from rl.registry.versions import load_version
 
 Command = Callable[..., dict[str, Any]]
 
@@ -56,7 +59,7 @@ class Nights:
             tomorrow = day + timedelta(days=1)
             self._job("observe", [f"--source={source}", f"--scenario={scenario}", f"--as-of={tomorrow}"])
         if self.pipeline.scenario.clock != "session_step":
-            self._command("decide", day, version=None, budget=None)
+            watched["listed_by"] = self._command("decide", day, version=None, budget=None).get("version")
         return night.model_copy(update=watched | {"seconds": dict(self._seconds)})
 
     def _watched(self, day: date) -> dict[str, object]:
@@ -86,7 +89,7 @@ class Nights:
             self._command("train", day, candidate=name)
         self._command("evaluate", day)
         registration = self._command("register", day)
-        figures = read_figures(self._paths(day).evaluation)
+        figures = self._registered(day, int(registration["version"]))
         is_promoted = False
         if registration["verdict"] == "promote":
             promotion = self._command("promote", day, version=int(registration["version"]))
@@ -95,11 +98,20 @@ class Nights:
             date=day,
             verdict=registration["verdict"],
             version=int(registration["version"]),
-            compared_with=figures.compared_with,
-            gain=_spread(figures.gain),
-            true_gain=true_gain(figures),
+            compared_with=registration["compared_with"],
+            gain=None if figures is None else _spread(figures.gain),
+            true_gain=None if figures is None else true_gain(figures),
             is_promoted=is_promoted,
         )
+
+    def _registered(self, day: date, number: int) -> NightFigures | None:
+        """Return the evaluation that the night's version was registered with; None where it is gone.
+
+        A night that is run again after a promotion is evaluated against its own version: the run folder tells of that.
+        """
+        with open_store(self.settings) as client:
+            version = load_version(client, f"{self.pipeline.scenario.name}-policy", number)
+            return None if version is None else evaluation_of_version(client, version, self._paths(day).evaluation)
 
     def _paths(self, day: date) -> Run:
         return Run(self.settings.home, self.pipeline.source.name, self.pipeline.scenario.name, day)

@@ -115,9 +115,8 @@ class OrderLoop(DayLoop):
         orders = np.full(n, BUYER)
         if not self.is_served:
             return orders, None, None
-        promoted = [night.version for night in self.state.nights if night.is_promoted]
         if not self.shop_settings.order_days.has(day):
-            return np.zeros_like(orders), promoted[-1], None
+            return np.zeros_like(orders), self.listing_version, None
         folder = Lake(self.settings.lake, self.pipeline.source.name).order_lists(self.pipeline.scenario.name)
         pointer = read_pointers(folder).get(f"as_of={day}")
         if pointer is None:
@@ -128,7 +127,7 @@ class OrderLoop(DayLoop):
         places = {str(article(product)): product for product in range(n)}
         for row in rows:
             orders[places[row["item_id"]]] = row["order_units"]
-        return orders, promoted[-1], rows[0]["policy_version"]
+        return orders, self.listing_version, rows[0]["policy_version"]
 
 
 def _given(kept: dict[str, list[int]]) -> dict[int, IntArray]:

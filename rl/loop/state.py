@@ -33,7 +33,8 @@ class RunNight(StrictModel):
 
     version: registered; None where there was nothing to learn. compared_with: what the gain is over. true_gain: of the
     candidate over that, on the days of the test episodes, in the simulated shop. promised, earned: gain of what is
-    served, as promised and as monitored so far. rollout: what the day's look did. alerts: new ones. seconds: by step.
+    served, as promised and as monitored so far. rollout: what the day's look did. alerts: new ones. listed_by: version
+    whose list the next day, or week, is decided by; None where there is no list. seconds: by step.
     """
 
     date: date
@@ -47,6 +48,7 @@ class RunNight(StrictModel):
     earned: Spread | None = None
     rollout: str | None = None
     alerts: tuple[str, ...] = ()
+    listed_by: int | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
 
 

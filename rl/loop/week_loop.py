@@ -108,8 +108,7 @@ class WeekLoop(DayLoop):
         for row in rows:
             place = places[row["user_id"]]
             action[place], propensity[place] = actions[row["action"]], float(row["propensity"])
-        promoted = [night.version for night in self.state.nights if night.is_promoted]
-        return GivenWeek(action, propensity, rows[0]["policy_version"]), promoted[-1]
+        return GivenWeek(action, propensity, rows[0]["policy_version"]), self.listing_version
 
     def _given(self) -> dict[int, GivenWeek]:
         """Return the kept lists by week."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from rl.figures.monitor import Alert, ArrivalFigures, ChangeFigures, LaunchFigures
+from rl.figures.monitor import Alert, ArrivalFigures, ChangeFigures, FrequencyFigures, LaunchFigures
 from rl.monitor.drift import Change, Series
 from rl.page import wording
 
@@ -87,6 +87,33 @@ def arrival_alerts(found: Sequence[ArrivalFigures]) -> list[Alert]:
             strange = wording.counted(one.n_strange, "decision")
             said = f"{strange} of {one.day} came in a served policy's name, in no log of a service, such as {named}."
             alerts.append(Alert(kind="strange_decisions", day=one.day, subject="tables", sentence=said))
+    return alerts
+
+
+def unexplained_alerts(found: Sequence[FrequencyFigures], most: float | None) -> list[Alert]:
+    """Return an alert for each day of whose decisions too many have another propensity than the champion gives them.
+
+    Args:
+        found: the champion's decisions by day.
+        most: share of a day's decisions that may be unexplained; None: any but all.
+    """
+    alerts = []
+    for one in found:
+        share = 1 - one.n_explained / one.n_decisions
+        if one.n_explained and (most is None or share <= most):
+            continue
+        of_all = wording.counted(one.n_decisions, "decision")
+        told = f"None of {of_all} of {one.day} has"
+        if one.n_explained:
+            told = f"{wording.share(share)} of {of_all} of {one.day} don't have"
+        said = (
+            f"{told} the propensity that the champion gives the row in the tables: whether actions are chosen as told"
+        )
+        said += (
+            " isn't known of these, and nights to come weigh by what was logged. Compare the service's version, rules "
+        )
+        said += "and features with the tables'."
+        alerts.append(Alert(kind="unexplained_decisions", day=one.day, subject="propensities", sentence=said))
     return alerts
 
 

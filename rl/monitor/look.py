@@ -13,7 +13,7 @@ from rl.figures.monitor import (
     MonitorFigures,
     SeriesFigures,
 )
-from rl.monitor.alerts import arrival_alerts, broken_promise, change_alerts, change_figures
+from rl.monitor.alerts import arrival_alerts, broken_promise, change_alerts, change_figures, unexplained_alerts
 from rl.monitor.days import day_figures, seen_now, shares_there
 from rl.monitor.drift import Watch, watch
 from rl.monitor.launch_outcomes import (
@@ -121,11 +121,13 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     changes = tuple(change_figures(one) for one in watched.changes)
     seen = () if earlier is None else earlier.seen
     there = shares_there(seen, episodes)
-    alerts = [*arrival_alerts(checked.arrivals), *change_alerts(changes)]
+    whole = _last_whole_day(served, pipeline)
+    judged_days = [one for one in checked.frequencies if one.day <= whole]
+    unexplained = unexplained_alerts(judged_days, scenario.monitor.most_unexplained)
+    alerts = [*arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
     if found.broken_on is not None:
         alerts.insert(0, broken_promise(own, found.broken_on, unit))
-    whole = _last_whole_day(served, pipeline)
-    last = next((one for one in reversed(checked.frequencies) if one.day <= whole), None)
+    last = judged_days[-1] if judged_days else None
     figures = MonitorFigures(
         source=pipeline.source.name,
         source_title=pipeline.source.title,

@@ -82,17 +82,23 @@ def loop_sentences(figures: LoopFigures) -> tuple[str, ...]:
 
 def _outcome(figures: LoopFigures) -> str:
     n, gain = len(figures.promoted), figures.final_gain
-    if gain is None:
+    if not n:
         return f"No night of {len(figures.nights)} promoted anything: the shop's own rule decided throughout."
+    last = figures.days[-1].version
     times = "once" if n == 1 else f"{n} times"
+    began = f"In {wording.counted(len(figures.nights), 'night')} a policy was promoted {times}"
+    if last is None:
+        return f"{began}; on the last day the shop's own rule decided."
+    if gain is None:
+        return f"{began}; version {last} decided at the end, on too few days to tell what it brings."
     worth = f"{wording.signed(gain.value)} {figures.reward_unit} {figures.of}"
     bounds = wording.signed_range(gain.lower, gain.upper)
-    began = f"In {wording.counted(len(figures.nights), 'night')} a policy was promoted {times}"
     if figures.of != "a session":
-        told = f"{figures.of[2:]}s that it decided brought {worth} more than the shop's own rule would have"
+        told = f"{figures.of[2:]}s that version {last} decided brought {worth} more than the shop's own rule would have"
         return f"{began}; {told} ({bounds})."
     return (
-        f"{began}; the last is truly worth {worth} more than the shop's own rule ({bounds}, the doubt of playing it)."
+        f"{began}; version {last}, which decided at the end, is truly worth {worth} more than the shop's own rule "
+        f"({bounds}, the doubt of playing it)."
     )
 
 

@@ -28,9 +28,24 @@ def promise_of_version(client: MlflowClient, version: RegisteredVersion, own: Pa
         version: registered, with its evaluation as an artifact of its run.
         own: the night's evaluation.json, which stands in where that artifact is gone, if it is of the same policy.
     """
+    figures = evaluation_of_version(client, version, own)
+    return None if figures is None else promise_of(figures)
+
+
+def evaluation_of_version(client: MlflowClient, version: RegisteredVersion, own: Path) -> NightFigures | None:
+    """Return the evaluation that a version was registered with; None where it is gone.
+
+    A night that is evaluated again is compared with the champion of that moment, which may be its own version: its file
+    then tells of another comparison than the one that the verdict comes from.
+
+    Args:
+        client: MLflow's.
+        version: registered, with its evaluation as an artifact of its run.
+        own: the night's evaluation.json, which stands in where that artifact is gone, if it is of the same policy.
+    """
     try:
         with TemporaryDirectory(prefix="evaluation-") as folder:
-            return promise_of(read_figures(Path(client.download_artifacts(version.run_id, EVALUATION_FILE, folder))))
+            return read_figures(Path(client.download_artifacts(version.run_id, EVALUATION_FILE, folder)))
     except (MlflowException, OSError, EvaluationError):
         pass
     try:
@@ -38,7 +53,7 @@ def promise_of_version(client: MlflowClient, version: RegisteredVersion, own: Pa
     except (OSError, EvaluationError):
         return None
     is_of_version = figures.selected.policy_version == version.tags.get("policy_version")
-    return promise_of(figures) if is_of_version else None
+    return figures if is_of_version else None
 
 
 def promise_of(figures: NightFigures) -> Promise | None:

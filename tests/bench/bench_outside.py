@@ -8,7 +8,8 @@ is in its favor), the behavior policy, and rules that bound them. Prints JSON li
 - `SEEDS=1-5`: logs, from the first to the last.
 - `SESSIONS=3000`: of each log, of 100 steps.
 - `TRUTH=2000`: sessions that each policy is played on.
-- `OUT=build/outside`: homes of the nights; a seed whose night is there goes on behind it.
+- `OUT=build/outside`: homes of the nights; a seed whose night is registered there goes on behind it, and one whose log
+  is of another size is refused.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from conf.paths import Lake, Run
+from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.commands import evaluate, prepare, register, train
 from rl.data.dataset import load_dataset
 from rl.data.discount_function import DiscountFunction
+from rl.errors import LoopError
 from rl.figures.night import NightFigures, read_figures
 from rl.learning.candidates import find_candidate, seeded_candidates
 from rl.learning.policy_making import make_policy
@@ -89,12 +92,14 @@ class OutsideNight:
         return Run(self.settings.home, SOURCE, SCENARIO, DAY)
 
     def live(self) -> dict[str, Any]:
-        """Write the log and run the night, where they aren't there yet; return what it said."""
+        """Write the log and run the night, where they aren't there yet; return what it said.
+
+        Raises:
+            LoopError: the folder's log is of another size.
+        """
         logs = self.folder / "logs"
-        if not (self.folder / "log.json").exists():
-            told = self._sardine("log", str(logs), "--sessions", str(self.size.n_sessions), "--day", str(DAY))
-            (self.folder / "log.json").write_text(json.dumps(told))
-        if not self.run.evaluation.exists():
+        self._write_log(logs)
+        if not self.run.registration.exists():
             self._transitions(logs)
             where = {"settings": self.settings, "source": SOURCE, "scenario": SCENARIO, "run_date": DAY}
             prepare.run(**where)
@@ -103,6 +108,19 @@ class OutsideNight:
             evaluate.run(**where)
             register.run(**where)
         return _told(read_figures(self.run.evaluation))
+
+    def _write_log(self, logs: Path) -> None:
+        """Write the log where there is none yet; refuse one of another size than was asked for."""
+        noted, asked = self.folder / "log.json", self.size.n_sessions
+        if not noted.exists():
+            told = self._sardine("log", str(logs), "--sessions", str(asked), "--day", str(DAY))
+            write_atomically(noted, json.dumps(told | {"n_sessions": asked}))
+        n_sessions = json.loads(noted.read_text(encoding="utf-8")).get("n_sessions")
+        if n_sessions != asked:
+            raise LoopError(
+                f"{noted}: the log there is of {n_sessions} sessions, and {asked} were asked for; ask for "
+                f"SESSIONS={n_sessions}, name another OUT, or remove {self.folder}"
+            )
 
     def truths(self) -> dict[str, Any]:
         """Return the clicks a session of each policy with their interval, on the same shoppers."""

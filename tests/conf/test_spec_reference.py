@@ -117,7 +117,7 @@ COMPANY: dict[str, dict[str, Any]] = {
     "orders.candidates[].n_updates": REPLAYED
     | {"orders": {"candidates": [{"algorithm": "hindsight"}, {"algorithm": "base_stock"}]}},
     "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
-    **{f"monitor.{name}": {"monitor": {}} for name in ("on_broken_promise", "false_alarms_a_year")},
+    **{f"monitor.{name}": {"monitor": {}} for name in ("on_broken_promise", "false_alarms_a_year", "most_unexplained")},
     **{
         f"rollout.{name}": {"rollout": {}}
         for name in ("stages", "shadow_days", "level", "margin", "min_days", "covariate_days", "schedule", "on_retreat")

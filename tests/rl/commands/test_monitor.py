@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 import rl.registry.exploration as exploring_room
 from conf.paths import Run, alerts_log
+from conf.specs.scenario import Pipeline
 from rl.commands import monitor
 from rl.errors import ServingError
 from rl.exploration.strata import EVERYBODY
@@ -28,6 +30,8 @@ from rl.registry.person import Person
 from rl.registry.store import aliases, open_store
 from rl.registry.versions import load_version
 from rl.serving.explored import Explored
+from tests.rl.factories import make_row
+from tests.rl.monitor import served_days
 from tests.rl.monitor.served_days import ServedHome, champion, launched_home
 from tests.rl.policy.policies import make_policy
 from tests.rl.serving.served_home import ACTIONS, FIRST, MODEL, SCENARIO, SOURCE, register
@@ -113,6 +117,26 @@ def test_a_service_that_lies_about_its_propensities_is_told(made: Callable[..., 
     assert max(one.p_value or 0.0 for one in found.frequencies) < 1e-6
     assert all(one.p_value is not None for one in found.frequencies)
     assert any("otherwise than their logged propensities" in one for one in result["alerts"])
+
+
+def test_propensities_that_are_all_wrong_are_told(
+    made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each half of what the policy gives: no decision can be compared, so that nothing else could tell."""
+    served = made()
+
+    def halved(pipeline: Pipeline, **row: Any) -> dict[str, Any]:
+        return make_row(pipeline, **row | {"propensity": (row["propensity"] / 2).quantize(Decimal("1e-15"))})
+
+    for number in range(5):
+        if number == 2:
+            monkeypatch.setattr(served_days, "make_row", halved)
+        served.serve(START + timedelta(days=number))
+    result, found = look(served, START + timedelta(days=4))
+    whole = 4 - served.pipeline.source.lateness_days
+    told = [one.day for one in found.alerts if one.kind == "unexplained_decisions"]
+    assert told == [START + timedelta(days=number) for number in range(2, whole + 1)] != []
+    assert any("has the propensity that the champion gives" in one for one in result["alerts"])
 
 
 def test_missing_and_strange_decisions_are_told_by_name_once(made: Callable[..., ServedHome]) -> None:

@@ -45,6 +45,7 @@ class FakeNights:
     logs: Path
     publishes: bool = True
     publishes_on: set[date] | None = None
+    listed_by: dict[date, int] = field(default_factory=dict)
     ran: list[date] = field(default_factory=list)
 
     def run(self, day: date) -> RunNight:
@@ -53,7 +54,8 @@ class FakeNights:
         if self.publishes and (self.publishes_on is None or morning in self.publishes_on):
             self._publish(morning)
         is_first = day == FIRST + timedelta(days=N_PAST - 1)
-        return RunNight(date=day, verdict="promote" if is_first else "reject", version=1, is_promoted=is_first)
+        verdict, listed_by = "promote" if is_first else "reject", self.listed_by.get(day)
+        return RunNight(date=day, verdict=verdict, version=1, is_promoted=is_first, listed_by=listed_by)
 
     def _publish(self, day: date) -> None:
         columns = {
@@ -115,6 +117,14 @@ def test_what_is_listed_is_ordered_and_the_rest_is_the_buyers(tmp_path: Path) ->
     first = N_PAST
     assert (days.ordered[[2, 4], first] == buyer.ordered[[2, 4], first]).all()
     assert len(list(loop.nights.logs.iterdir())) == N_PAST + N_DAYS
+
+
+def test_a_day_is_of_the_version_that_made_its_list(tmp_path: Path) -> None:
+    """Whatever was promoted last: it may have been taken back; where no list was due, the last one's maker decides."""
+    loop = _loop(tmp_path)
+    night = FIRST + timedelta(days=N_PAST - 1)
+    loop.nights.listed_by = {night + timedelta(days=1): 7}  # type: ignore[attr-defined]  # of the fake
+    assert [day.version for day in loop.run().days[N_PAST:]] == [1, 7, 7, 7]
 
 
 def test_a_loop_that_was_interrupted_after_a_delivery_goes_on(tmp_path: Path) -> None:

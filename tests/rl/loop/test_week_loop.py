@@ -146,7 +146,7 @@ def test_weeks_are_held_against_what_the_plan_would_have_earned(tmp_path: Path) 
     assert len(gains) == N_WEEKS
     assert figures.final_gain is not None
     assert figures.final_gain.value == pytest.approx(sum(gains) / len(gains))
-    assert "weeks that it decided brought" in render_loop_page(figures)
+    assert "weeks that version 1 decided brought" in render_loop_page(figures)
 
 
 def test_the_loops_shop_reads_and_spends_as_the_nights_shop_does() -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from conf.paths import Lake
+from conf.specs.scenario import Pipeline
 from rl.data.transitions_reading import read_transitions
-from rl.figures.monitor import MonitorFigures
+from rl.figures.monitor import FrequencyFigures, MonitorFigures
 from rl.monitor.launch_outcomes import WatchedLaunch
 from rl.monitor.look import Checked, Served, look_at
 from rl.monitor.served_rows import ExploredRows, Lots, read_served_rows, served_episodes
@@ -46,7 +47,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return made
 
 
-def figures(lake: Lake, horizon: date, checked: Checked = NOTHING_CHECKED) -> MonitorFigures:
+def figures(
+    lake: Lake, horizon: date, checked: Checked = NOTHING_CHECKED, pipeline: Pipeline = PIPELINE
+) -> MonitorFigures:
     """The look of a night at what was served up to it."""
     rows = read_served_rows(read_transitions(PIPELINE, lake, horizon), FIRST)
     assert rows is not None
@@ -57,7 +60,7 @@ def figures(lake: Lake, horizon: date, checked: Checked = NOTHING_CHECKED) -> Mo
     n = rows.transitions.n_transitions
     explored = ExploredRows(np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.ones(n), {}, ())
     served = Served(rows, episodes, [LAUNCH], LAUNCH, FALLBACK_VERSION, horizon, explored)
-    return look_at(served, checked, PIPELINE, None).figures
+    return look_at(served, checked, pipeline, None).figures
 
 
 def test_a_day_is_judged_once_its_late_lines_are_in(lake: Lake) -> None:
@@ -74,3 +77,33 @@ def volume(found: MonitorFigures) -> float:
     (figure,) = [one.figure for one in found.series if one.kind == "volume"]
     assert figure is not None
     return figure
+
+
+@pytest.mark.parametrize(
+    ("most", "told"),
+    [(None, {1: "None of 50 decisions"}), (0.2, {1: "None of 50 decisions", 2: "30.0% of 50 decisions"})],
+)
+def test_decisions_that_the_champion_doesnt_explain_are_told(
+    lake: Lake, most: float | None, told: dict[int, str]
+) -> None:
+    """A day of which none is explained in any case, others above the share; never a day whose lines still come."""
+    horizon = FIRST + timedelta(days=N_DAYS)
+    explained = {0: 50, 1: 0, 2: 35, 3: 40, N_DAYS: 0}
+    days = [
+        FrequencyFigures(
+            day=FIRST + timedelta(days=number),
+            policy_version="first",
+            n_decisions=50,
+            n_explained=n,
+            statistic=None,
+            degrees=None,
+            p_value=None,
+        )
+        for number, n in explained.items()
+    ]
+    monitor = PIPELINE.scenario.monitor.model_copy(update={"most_unexplained": most})
+    pipeline = PIPELINE.model_copy(update={"scenario": PIPELINE.scenario.model_copy(update={"monitor": monitor})})
+    alerts = figures(lake, horizon, Checked(days, None, (), None, None), pipeline).alerts
+    assert {(one.day - FIRST).days for one in alerts if one.kind == "unexplained_decisions"} == set(told)
+    for number, words in told.items():
+        assert [one.sentence.startswith(words) for one in alerts if one.day == FIRST + timedelta(days=number)] == [True]

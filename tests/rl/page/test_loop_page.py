@@ -134,3 +134,11 @@ def test_what_is_watched_stands_beside_the_night() -> None:
     assert "Rollout: grow, 25% from now on." in page
     assert "Alert: Actions &lt;drift&gt;." in page
     assert "Served:" not in render_loop_page(_figures())
+
+
+def test_who_decided_at_the_end_is_named() -> None:
+    """Whatever was promoted last: it may have been taken back, or have had no day to show anything."""
+    assert "version 3, which decided at the end, is truly worth" in loop_sentences(_figures())[0]
+    assert "version 3 decided at the end, on too few days" in loop_sentences(_figures(final_gain=None))[0]
+    back = _figures(days=tuple(_day(n, version) for n, version in enumerate([None, 2, None])), final_gain=None)
+    assert "on the last day the shop's own rule decided" in loop_sentences(back)[0]

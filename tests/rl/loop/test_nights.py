@@ -1,0 +1,61 @@
+"""What a night of a loop tells of what it did, on a home with registered nights."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from conf.paths import Run
+from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
+from rl.figures.night import read_figures
+from rl.loop.nights import Nights
+from rl.loop.spark_jobs import SparkJobs
+from tests.frozen_home.unpacked_home import unpack_home
+
+pytestmark = pytest.mark.xdist_group("frozen_home")
+
+SOURCE, SCENARIO, NIGHT, VERSION = "simulated_shop", "recommendation", date(2026, 3, 15), 2
+
+
+def test_a_night_run_again_tells_what_its_version_was_registered_with(tmp_path: Path) -> None:
+    """After a promotion it is evaluated against its own version, of which the file in the run folder then tells."""
+    home = unpack_home(tmp_path)
+    path = Run(home, SOURCE, SCENARIO, NIGHT).evaluation
+    registered = read_figures(path).gain
+    assert registered is not None and registered.value is not None
+
+    def evaluate(**_: object) -> dict[str, Any]:
+        content = json.loads(path.read_text())
+        content["review"]["judgment"]["gain"] |= {"value": 0.0, "lower": -0.001, "upper": 0.001}
+        path.write_text(json.dumps(content))
+        return {}
+
+    told = {"verdict": "promote", "version": VERSION, "compared_with": "1"}
+    nothing: dict[str, Any] = {}
+    commands = {
+        **dict.fromkeys(("prepare", "train", "promote"), lambda **_: nothing),
+        "evaluate": evaluate,
+        "register": lambda **_: told,
+    }
+    nights = Nights(
+        Settings.from_environment({"NIGHTCART_HOME": str(home)}),
+        load_pipeline(SCENARIO, SOURCE),
+        cast("SparkJobs", None),
+        commands,
+        tmp_path,
+        lambda _, __: None,
+    )
+    night = nights._learned(NIGHT)
+    assert read_figures(path).gain != registered
+    assert night.gain is not None
+    assert (night.gain.value, night.gain.lower, night.gain.upper) == (
+        registered.value,
+        registered.lower,
+        registered.upper,
+    )
+    assert (night.is_promoted, night.compared_with) == (True, "1")
