@@ -43,7 +43,8 @@ def run(
 ) -> dict[str, Any]:
     """Look at the launch, write down what was seen, act on it, and return it; `skipped` where none is rolled out.
 
-    A day that was looked at is not looked at again: what was decided then is done, if a kill kept it from being done.
+    A day that was looked at is not looked at again. What the last look decided is done first, on whatever date, if a
+    kill kept it from being done; a growth done late begins after this run's date.
 
     Args:
         settings: name the home.
@@ -69,22 +70,28 @@ def run(
             "write it again, or `python -m rl rollback`"
         )
     log = decisions or serving_folder(settings.home, source, scenario) / "decisions"
-    look = _earlier(launch, run_date) or (
-        _shadow_look(rollout, launch, log, run_date)
-        if launch.is_shadow
-        else _look(settings, pipeline, rollout, launch, run_date)
+    look = (
+        _undone(rollout, launch)
+        or _earlier(launch, run_date)
+        or (
+            _shadow_look(rollout, launch, log, run_date)
+            if launch.is_shadow
+            else _look(settings, pipeline, rollout, launch, run_date)
+        )
     )
     with open_store(settings) as client:
         settle_model(client, settings, model)
         now = running_launch(settings, model, launch.version)
         if now != launch or aliases(client, model).get(CHAMPION) != launch.version:
             raise RegistryError(f"{model} version {launch.version}: its launch changed meanwhile; run rollout again")
-        _act(client, settings, rollout, launch, look)
+        _act(client, settings, rollout, launch, look, run_date)
         settle_launches(settings, model)
         tag_shares(client, settings, model)
         remember(client, settings, model)
         launch = [one for one in launches(settings.home, model) if one.version == launch.version][-1]
-    structlog.get_logger().info("rollout", version=launch.version, decision=look.decision, why=look.why)
+    structlog.get_logger().info(
+        "rollout", version=launch.version, day=str(look.day), decision=look.decision, why=look.why
+    )
     return {
         "scenario": scenario,
         "source": source,
@@ -112,8 +119,28 @@ def _rolling(settings: Settings, model: str) -> Launch | str:
     return launch
 
 
+def _undone(rollout: Rollout, launch: Launch) -> Look | None:
+    """Return the last look at the present stage if something was to follow from it and didn't; else None."""
+    look = next(reversed(launch.stages[-1].looks), None)
+    return look if look is not None and (_is_growth(look) or _is_rollback(rollout, look)) else None
+
+
+def _is_growth(look: Look) -> bool:
+    return look.decision in ("grow", "complete")
+
+
+def _is_rollback(rollout: Rollout, look: Look) -> bool:
+    return look.decision == "retreat" and rollout.on_retreat == "rollback"
+
+
 def _earlier(launch: Launch, day: date) -> Look | None:
-    """Return the look of the day, or of a later one, that was written down before; None where there is none."""
+    """Return the look of the day that was written down before, of a later one, or the one by which a later stage began.
+
+    None where there is none.
+    """
+    first_day = launch.stages[-1].first_day
+    if launch.looks and first_day is not None and first_day > day:
+        return launch.looks[-1]
     return next((look for look in reversed(launch.looks) if look.day >= day), None)
 
 
@@ -153,13 +180,16 @@ def _look(settings: Settings, pipeline: Pipeline, rollout: Rollout, launch: Laun
     )
 
 
-def _act(client: MlflowClient, settings: Settings, rollout: Rollout, launch: Launch, look: Look) -> None:
+def _act(
+    client: MlflowClient, settings: Settings, rollout: Rollout, launch: Launch, look: Look, run_date: date
+) -> None:
     """Write the look down and do what follows from it; what was done before isn't done again."""
     if look not in launch.looks:
         launch = write_look(settings, launch, look)
     elif look not in launch.stages[-1].looks:
         return
-    if look.decision in ("grow", "complete"):
-        begin_stage(settings, launch, rollout.next_share(launch.share), look.day + timedelta(days=1))
-    elif look.decision == "retreat" and rollout.on_retreat == "rollback":
+    if _is_growth(look):
+        first_day = max(look.day, run_date) + timedelta(days=1)
+        begin_stage(settings, launch, rollout.next_share(launch.share), first_day)
+    elif _is_rollback(rollout, look):
         roll_back(client, settings, launch.model, Person(ROLLOUT, look.why))

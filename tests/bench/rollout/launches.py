@@ -92,7 +92,7 @@ class LaunchEnd:
 
 
 class ShopDays:
-    """Who came and what they brought, day by day."""
+    """Who came and what they brought, day by day; `level` is that of the last day, without its weekday's."""
 
     def __init__(self, shop: Shop, generator: np.random.Generator, gain: float) -> None:
         self._shop, self._generator, self._gain = shop, generator, gain
@@ -100,15 +100,15 @@ class ShopDays:
         self._visiting = np.minimum(generator.gamma(0.7, shop.visits_a_day / 0.7, n), 0.95).astype(np.float32)
         self._phase = generator.integers(0, shop.period or 1, n)
         self._rate = generator.gamma(2.0, 0.5, n)
-        self._level = 1.0
+        self.level = 1.0
         self._is_gone = np.zeros(n, dtype=np.bool_)
         self._may_lapse = self._rate <= np.quantile(self._rate, 0.0 if shop.lapse is None else shop.lapse.poorest)
 
     def day(self, number: int, gets_new: BoolArray) -> tuple[IntArray, FloatArray]:
         """Return who came on a day, and what each brought; days before the launch have numbers below 0."""
         came = self._came(number)
-        self._level *= float(np.exp(self._generator.normal(0.01, 0.05)))
-        level = self._level * self._shop.weekdays[number % 7]
+        self.level *= float(np.exp(self._generator.normal(0.01, 0.05)))
+        level = self.level * self._shop.weekdays[number % 7]
         worth = self._rate[came] * np.where(gets_new[came], 1 + self._gain, 1.0)
         brought = self._brought(worth * level)
         if self._shop.lapse is not None and number >= 0:
@@ -133,12 +133,16 @@ class ShopDays:
 
 
 def true_gain(shop: Shop, gain: float, *, n_days: int, seed: int = 0) -> float:
-    """Return how much more all shoppers bring within the days by the new version than by the replaced one."""
+    """Return how much more all shoppers bring within the days by the new version than by the replaced one.
+
+    Every day counts at the same level but for its weekday: levels wander, those of two runs apart from each other, so
+    that totals of eight weeks would differ by half whatever the version does.
+    """
     totals = []
     for is_new in (False, True):
         days = ShopDays(shop, np.random.default_rng(seed), gain)
         everyone = np.full(shop.n_shoppers, is_new)
-        totals.append(sum(float(days.day(number, everyone)[1].sum()) for number in range(n_days)))
+        totals.append(sum(float(days.day(number, everyone)[1].sum()) / days.level for number in range(n_days)))
     return totals[1] / totals[0] - 1
 
 

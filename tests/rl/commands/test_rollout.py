@@ -184,6 +184,52 @@ def _killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _look_and_be_killed(one: RolloutHome, day: date, *, before: str) -> None:
+    """The look is written down, and nothing that follows from it is done."""
+    with one.patch.context() as patch:
+        patch.setattr(rollout, before, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            one.look(day)
+
+
+def test_a_growth_that_was_killed_is_done_on_the_next_date(rolled: Make) -> None:
+    """The new stage's days begin after it, and the same date once more finds nothing else to do."""
+    one = rolled(schedule={"days": 3, "margin": 0.2})
+    last = one.serve(NIGHT + timedelta(days=1), 3, share=0.25)
+    _look_and_be_killed(one, last, before="begin_stage")
+    next_date = one.serve(last + timedelta(days=1), 1, share=0.25)
+    found = one.look(next_date)
+    assert (found["decision"], found["share"], found["last_day"]) == ("grow", 0.5, str(last))
+    assert one.look(next_date) == found
+    stages = [(stage.share, stage.first_day, [look.day for look in stage.looks]) for stage in one.launch.stages]
+    assert stages == [(0.25, NIGHT + timedelta(days=1), [last]), (0.5, next_date + timedelta(days=1), [])]
+    found = one.look(one.serve(next_date + timedelta(days=1), 1, share=0.5))
+    assert (found["decision"], found["first_day"]) == ("hold", str(next_date + timedelta(days=1)))
+
+
+def test_a_retreat_that_was_killed_is_done_on_the_next_date(rolled: Make) -> None:
+    """Better figures of the next day don't undo it."""
+    one = rolled()
+    last = one.serve(NIGHT + timedelta(days=1), 2, share=0.25, worth=8.0)
+    _look_and_be_killed(one, last, before="roll_back")
+    assert one.champion == 2
+    found = one.look(one.serve(last + timedelta(days=1), 1, share=0.25, worth=15.0))
+    assert (found["decision"], found["share"], one.champion) == ("retreat", 0.0, 1)
+    assert [(look.day, look.decision) for look in one.launch.looks] == [(last, "retreat")]
+    assert one.launch.end is not None
+    assert (one.launch.end.kind, one.launch.end.why) == ("retreated", found["why"])
+
+
+def test_a_retreat_that_is_left_to_a_person_is_looked_at_again(rolled: Make) -> None:
+    """Nothing was to follow from it, so that the next date has a look of its own."""
+    one = rolled(on_retreat="hold")
+    last = one.serve(NIGHT + timedelta(days=1), 2, share=0.25, worth=8.0)
+    one.look(last)
+    found = one.look(one.serve(last + timedelta(days=1), 1, share=0.25, worth=15.0))
+    assert (found["last_day"], one.champion) == (str(last + timedelta(days=1)), 2)
+    assert len(one.launch.looks) == 2
+
+
 def test_lost_decisions_of_one_arm_keep_it_from_growing(rolled: Make) -> None:
     """What is missing counts as nothing, so that it goes back, and says that the arm has lost some."""
     one = rolled()
