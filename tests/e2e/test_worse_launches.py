@@ -185,7 +185,9 @@ def ends(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ends:
 
 def test_a_worse_version_retreats_in_service_registry_and_ledger(ends: Ends) -> None:
     shop, retreat = ends.shop, ends.retreat
-    assert retreat["version"] == 2 and retreat["share"] == 0.0 and retreat["upper"] < 0
+    assert retreat["version"] == 2 and retreat["share"] == 0.0 and retreat["decision"] == "retreat"
+    # It shows what repels: so few buy anything that values can't be compared, and that is what tells.
+    assert retreat["upper"] is None and retreat["why"].startswith("too few of its shoppers bring anything")
     assert set(ends.first_served[:-1]) == {2} and ends.first_served[-1] == 1
     launch = shop.launched(2)
     assert launch.end is not None and (launch.end.kind, launch.end.who) == ("retreated", "rollout")
