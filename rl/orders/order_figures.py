@@ -90,7 +90,7 @@ def _plan(night: OrderNight) -> PlanFigures | None:
         name=name,
         n_planned=len(products) - len(others),
         n_products=len(products),
-        others=tuple(sorted(others)[:N_NAMED]),
+        others=tuple(sorted(others)[:_N_NAMED]),
         lead=_spread(night.selection.plan_lead),
     )
 
