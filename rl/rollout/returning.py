@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from rl.rollout.comparison import LEAST_SHOPPERS
-from rl.rollout.served_values import ServedRows, day_number
+from rl.rollout.served_values import NEVER, ServedRows, day_number, first_days
 
 HISTORY_DAYS = 28
 """Days before a launch of which it is read who was known, and how soon shoppers came back."""
@@ -30,12 +30,9 @@ def return_days(rows: ServedRows, launched: date) -> int:
     if not len(earlier.day):
         return HISTORY_DAYS
     began = int(earlier.day[0])
-    first = np.full(len(rows.names), end, dtype=np.int64)
-    first[earlier.shopper[::-1]] = earlier.day[::-1]
-    is_later = earlier.day > first[earlier.shopper]
-    second = np.full(len(rows.names), end, dtype=np.int64)
-    second[earlier.shopper[is_later][::-1]] = earlier.day[is_later][::-1]
-    came_back = (second < end) & (first < began + (end - began + 1) // 2)
+    first = first_days(earlier)
+    second = first_days(earlier, earlier.day > first[earlier.shopper])
+    came_back = (second < NEVER) & (first < began + (end - began + 1) // 2)
     if int(came_back.sum()) < LEAST_SHOPPERS:
         return HISTORY_DAYS
     return int(np.quantile((second - first)[came_back], _MOST, method="higher"))

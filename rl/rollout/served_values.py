@@ -193,7 +193,7 @@ def stage_values(rows: ServedRows, lots: LotArray, asked: StageAsked) -> StageVa
         return days
     arms = _Arms(gets_new & ~drawn(lots, shares.former), ~gets_new, _share(shares.present - shares.former, shares))
     first_arms = _Arms(drawn(lots, shares.first), ~gets_new, _share(shares.first, shares))
-    of_launch = days if shares.former == 0 else _launch_days(rows, first_arms.is_new, launched, days.last)
+    of_launch = days if shares.former == 0 else _days_in_force(rows, first_arms.is_new, launched, days.last)
     sizes, lasting, lasting_from = [_sizes(rows, arms, began, days)], None, None
     if of_launch is not None:
         later = StageDays(of_launch.first + asked.return_days, days.last)
@@ -211,7 +211,8 @@ def stage_values(rows: ServedRows, lots: LotArray, asked: StageAsked) -> StageVa
     )
 
 
-_NEVER = np.iinfo(np.int64).max
+NEVER = np.iinfo(np.int64).max
+"""Day of who never came: later than any."""
 
 
 @dataclass(frozen=True)
@@ -237,27 +238,22 @@ def _strays(rows: ServedRows, gets_new: BoolArray) -> BoolArray:
 def _days(rows: ServedRows, gets_new: BoolArray, first_day: int, horizon: int) -> StageDays | str:
     open_days = rows.day[~rows.is_settled]
     last = min(int(open_days.min()) - 1 if len(open_days) else horizon, horizon)
-    found = _first_in_force(rows, gets_new, first_day, last)
+    found = _days_in_force(rows, gets_new, first_day, last)
     if found is not None:
-        return StageDays(found, last)
+        return found
     if last < first_day:
         return f"no day since {date_of(first_day)} has its attribution closed yet"
     return f"no day from {date_of(first_day)} to {date_of(last)} was served by these shares yet"
 
 
-def _first_in_force(rows: ServedRows, gets_new: BoolArray, first_day: int, last: int) -> int | None:
-    """Return the first day on which about every decision was by the version of its shopper's arm; None without one."""
+def _days_in_force(rows: ServedRows, gets_new: BoolArray, first_day: int, last: int) -> StageDays | None:
+    """Return the days from the first on which about every decision was by the version of its shopper's arm, if any."""
     for day in range(first_day, last + 1):
         of_day = rows.between(day, day)
         strays = _strays(of_day, gets_new)
         if of_day.is_new_version.any() and strays.mean() <= MOST_STRAY:
-            return day
+            return StageDays(day, last)
     return None
-
-
-def _launch_days(rows: ServedRows, gets_new: BoolArray, launched: int, last: int) -> StageDays | None:
-    first = _first_in_force(rows, gets_new, launched, last)
-    return None if first is None else StageDays(first, last)
 
 
 def _sizes(rows: ServedRows, arms: _Arms, began: int, days: StageDays) -> ArmSizes:
@@ -278,8 +274,8 @@ def _compared(rows: ServedRows, arms: _Arms, began: int, days: StageDays, covari
     earlier = rows.between(0, began - 1)
     known = _seen(earlier, ~earlier.is_fallback) | _seen(rows.between(began, days.first - 1))
     counted = rows.between(days.first, days.last)
-    entry = np.where(known, 0, _first_day(counted))
-    here = (arms.is_new | arms.is_replaced) & (entry < _NEVER)
+    entry = np.where(known, 0, first_days(counted))
+    here = (arms.is_new | arms.is_replaced) & (entry < NEVER)
     units = StageUnits(
         is_new=arms.is_new[here],
         entry=np.where(known, 0, entry - days.first + 1)[here],
@@ -296,10 +292,11 @@ def _seen(rows: ServedRows, chosen: BoolArray | None = None) -> BoolArray:
     return found
 
 
-def _first_day(rows: ServedRows) -> IntArray:
-    """Return the first day by shopper, `_NEVER` of who has no row, `(n_shoppers,)`."""
-    found = np.full(len(rows.names), _NEVER, dtype=np.int64)
-    found[rows.shopper[::-1]] = rows.day[::-1]  # rows ascend by day, and of several the last one written stays
+def first_days(rows: ServedRows, chosen: BoolArray | None = None) -> IntArray:
+    """Return the first day of the rows, or of some, by shopper; NEVER of who has none, `(n_shoppers,)`."""
+    found = np.full(len(rows.names), NEVER, dtype=np.int64)
+    shopper, day = (rows.shopper, rows.day) if chosen is None else (rows.shopper[chosen], rows.day[chosen])
+    found[shopper[::-1]] = day[::-1]  # rows ascend by day, and of several the last one written stays
     return found
 
 

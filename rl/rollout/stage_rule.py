@@ -92,14 +92,10 @@ def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
         rollout: what the scenario says.
         look: what is seen.
     """
-    level = rollout.level / rollout.n_tested
-    stage = _bounds(look.found, margin=rollout.margin, level=level, retreat_level=level / _WAYS_TO_RETREAT)
-    lasting = _bounds(
-        look.lasting,
-        margin=_lasting_margin(rollout),
-        level=rollout.level,
-        retreat_level=level / _WAYS_TO_RETREAT,
-    )
+    level, of_retreat = rollout.level / rollout.n_tested, _retreat_level(rollout)
+    stage = _bounds(look.found, margin=rollout.margin, level=level, retreat_level=of_retreat)
+    margin = _lasting_margin(rollout)
+    lasting = _bounds(look.lasting, margin=margin, level=rollout.level, retreat_level=of_retreat)
     bound = None if stage is None else _scheduled_bound(rollout, look, stage.found)
     decision, why = _decided(rollout, look, stage, lasting, bound)
     is_by_schedule = decision != "retreat" and not (_sized(look) or _strayed(look))
@@ -115,6 +111,11 @@ def _bounds(found: Comparison | str, *, margin: float, level: float, retreat_lev
         gain - anytime_reach(error, level=level, margin=margin),
         gain + anytime_reach(error, level=retreat_level, margin=margin),
     )
+
+
+def _retreat_level(rollout: Rollout) -> float:
+    """Return what each way to retreat spends over all looks of a stage."""
+    return rollout.level / rollout.n_tested / _WAYS_TO_RETREAT
 
 
 def _lasting_margin(rollout: Rollout) -> float:
@@ -156,7 +157,7 @@ def _decided(
 
 def _worse(rollout: Rollout, look: StageLook, stage: GainBounds | None, lasting: GainBounds | None) -> str:
     """Return in words how the version is shown to be worse; nothing where it isn't."""
-    level = rollout.level / rollout.n_tested / _WAYS_TO_RETREAT
+    level = _retreat_level(rollout)
     if stage is not None and stage.upper < 0:
         return f"it earns less a shopper: {stage.found.gain:+.1%}, at most {stage.upper:+.1%}"
     if look.few <= level:
