@@ -126,7 +126,7 @@ def replayed(  # noqa: PLR0913 -- what happens to the stock, each told by its na
     if pipeline.shape != (len(demand), rules.lead_time):
         raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({len(demand)}, {rules.lead_time})")
     n_products, n_days = demand.shape
-    gone, owed = (None if astray is None else np.zeros_like(demand)), np.zeros(n_products, dtype=np.int64)
+    gone, owed = np.zeros_like(demand), np.zeros(n_products, dtype=np.int64)
     begun = pipeline if starts is None else np.where((starts == 0)[:, None], pipeline, 0)
     states, on_the_way = StockStates(begun), None if waits is None else OrdersOnTheWay(pipeline, waits)
     aged = None if shelf_days is None else AgedStock(states.stock, shelf_days)
@@ -141,7 +141,7 @@ def replayed(  # noqa: PLR0913 -- what happens to the stock, each told by its na
         order = checked_orders(policy, seen)
         columns["stock"][:, day], columns["order"][:, day] = states.stock, order
         states, units = after_period(states, order, demand[:, day])
-        if astray is not None and gone is not None:
+        if astray is not None:
             wanted = astray[:, day] + owed
             gone[:, day] = np.minimum(wanted, units.left_over)
             owed = np.maximum(wanted - gone[:, day], 0)
@@ -150,11 +150,11 @@ def replayed(  # noqa: PLR0913 -- what happens to the stock, each told by its na
             on_the_way.after(order, units.left_over)
             states = on_the_way.states
         if aged is not None:
-            lost = np.zeros_like(units.sales) if gone is None else gone[:, day]
-            columns["wasted"][:, day], states, units = _after_waste(aged, states, units, lost)
+            columns["wasted"][:, day], states, units = _after_waste(aged, states, units, gone[:, day])
         for name in ("sales", "left_over", "lost"):
             columns[name][:, day] = getattr(units, name)
-    return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position, astray=gone)
+    told = None if astray is None else gone
+    return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position, astray=told)
 
 
 def _check(
