@@ -18,9 +18,9 @@ import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
+from rl.inventory.order_days import WEEKDAY_NAMES
 
 _DAYS = 7
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _RATES = (0.03, 0.06, 0.1, 0.15, 0.25)
 _ROUNDS = 4
 _OWN_UNITS = 60.0  # sold by a product, of a weekday or in promotions, until its own factor counts for half
@@ -115,9 +115,10 @@ class DemandForecaster:
         )
         if len(strange := np.argwhere(~np.isfinite(found))):
             row, day, ahead = strange[0].tolist()
+            weekday_name = WEEKDAY_NAMES[(int(weekday[day]) + ahead) % _DAYS]
             raise InventoryError(
                 f"{len(strange)} forecasts aren't finite numbers; the first is {found[row, day, ahead]} of product "
-                f"{products[row]} for a {_WEEKDAYS[(int(weekday[day]) + ahead) % _DAYS]}; fit the forecast again, and "
+                f"{products[row]} for a {weekday_name}; fit the forecast again, and "
                 "check what was sold on such days"
             )
         return found

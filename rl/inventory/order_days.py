@@ -11,8 +11,8 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import InventoryError
 
-_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_EVERY_DAY = tuple(range(len(_NAMES)))
+WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_EVERY_DAY = tuple(range(len(WEEKDAY_NAMES)))
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class OrderDays:
     @classmethod
     def of(cls, names: Sequence[str]) -> OrderDays:
         """Return the days of weekdays by name, such as `monday`; every day where none is named."""
-        return cls(tuple(day for day, name in enumerate(_NAMES) if name.lower() in names) or _EVERY_DAY)
+        return cls(tuple(day for day, name in enumerate(WEEKDAY_NAMES) if name.lower() in names) or _EVERY_DAY)
 
     @property
     def is_daily(self) -> bool:
@@ -66,7 +66,7 @@ class OrderDays:
         """Return the days in words: `every day`, `every Monday and Thursday`."""
         if self.is_daily:
             return "every day"
-        *others, last = (_NAMES[day] for day in self.weekdays)
+        *others, last = (WEEKDAY_NAMES[day] for day in self.weekdays)
         return f"every {', '.join(others)} and {last}" if others else f"every {last}"
 
 

@@ -56,9 +56,10 @@ class OrderHome:
     def run(self) -> Run:
         return Run(self.settings.home, SOURCE, SCENARIO, self.history.last_day)
 
-    def command(self, module: Any, **more: Any) -> dict[str, Any]:
+    def command(self, module: Any, *, days_before: int = 0, **more: Any) -> dict[str, Any]:
+        day = self.history.last_day - timedelta(days=days_before)
         found: dict[str, Any] = module.run(
-            settings=self.settings, source=SOURCE, scenario=SCENARIO, run_date=self.history.last_day, **more
+            settings=self.settings, source=SOURCE, scenario=SCENARIO, run_date=day, **more
         )
         return found
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
-from conf.paths import Lake, Run
+from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.settings import Settings
 from conf.specs.orders import OrderCandidate, Orders, Shelf
 from conf.specs.problem import Feature
 from conf.specs.scenario import Pipeline
@@ -21,10 +19,11 @@ from rl.errors import DatasetError
 from rl.figures.night import read_figures
 from rl.inventory.order_days import EVERY_DAY
 from rl.inventory.order_policy import load_order_policy
-from rl.orders.order_history import OrderHistory, read_history
+from rl.orders.order_history import read_history
 from rl.orders.order_split import load_orders
 from rl.registry.order_champion import find_order_champion
 from rl.registry.store import open_store
+from tests.rl.commands.test_order_night import OrderHome
 from tests.rl.orders.order_lake import SCENARIO, SOURCE, write_order_lake
 from tests.rl.orders.shop_history import PIPELINE, a_shop
 
@@ -53,26 +52,6 @@ def on(*weekdays: str, shelf: Shelf | None = None) -> Pipeline:
     return Pipeline(source=PIPELINE.source, scenario=type(scenario).model_validate(scenario.model_dump(mode="json")))
 
 
-@dataclass(frozen=True)
-class WeeklyHome:
-    """A home after a night whose last day is a Sunday."""
-
-    settings: Settings
-    history: OrderHistory
-    results: dict[str, dict[str, Any]]
-
-    @property
-    def run(self) -> Run:
-        return Run(self.settings.home, SOURCE, SCENARIO, self.history.last_day)
-
-    def command(self, module: Any, *, days_before: int = 0, **more: Any) -> dict[str, Any]:
-        day = self.history.last_day - timedelta(days=days_before)
-        found: dict[str, Any] = module.run(
-            settings=self.settings, source=SOURCE, scenario=SCENARIO, run_date=day, **more
-        )
-        return found
-
-
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Any:
     days = a_shop(n_products=16, n_days=183, seed=2, catalogue_seed=2, order_weekdays=("monday",), buyer_safety=0.0)
@@ -80,7 +59,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Any:
         for name in ("prepare", "train", "evaluate", "register", "promote", "decide", "decide_orders"):
             patched.setattr(f"rl.commands.{name}.load_pipeline", lambda *_: on("monday"))
         settings, history = write_order_lake(tmp_path_factory.mktemp("weekly") / "home", days, on("monday"))
-        home = WeeklyHome(settings, history, {})
+        home = OrderHome(settings, history, {})
         home.results["prepare"] = home.command(prepare)
         for name in CANDIDATES:
             home.results[name] = home.command(train, candidate=name)
@@ -90,7 +69,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield home
 
 
-def test_promotions_are_read_as_far_as_an_order_lasts(night: WeeklyHome) -> None:
+def test_promotions_are_read_as_far_as_an_order_lasts(night: OrderHome) -> None:
     """Ten days, for three of waiting and a week."""
     published = read_transitions(on("monday"), Lake(night.settings.lake, SOURCE), night.history.last_day)
     found = read_history(on("monday"), Lake(night.settings.lake, SOURCE), published, night.history.last_day)
@@ -100,7 +79,7 @@ def test_promotions_are_read_as_far_as_an_order_lasts(night: WeeklyHome) -> None
     np.testing.assert_array_equal(found.next_promoted[listed], night.history.next_promoted[listed])
 
 
-def test_what_was_fitted_orders_on_mondays(night: WeeklyHome) -> None:
+def test_what_was_fitted_orders_on_mondays(night: OrderHome) -> None:
     """The policies' files say so, and another spec's days don't take them over."""
     for name in CANDIDATES:
         assert load_order_policy(night.run.candidate(name) / "policy").weekdays == (0,)
@@ -110,7 +89,7 @@ def test_what_was_fitted_orders_on_mondays(night: WeeklyHome) -> None:
         load_orders(on("monday", shelf=Shelf(days=3, charged=False)), Lake(night.settings.lake, SOURCE), night.run)
 
 
-def test_the_night_is_judged_by_the_week_and_its_page_says_so(night: WeeklyHome) -> None:
+def test_the_night_is_judged_by_the_week_and_its_page_says_so(night: OrderHome) -> None:
     """Held against today's rule, which is a weekly one, and the shop's truth by the same rhythm."""
     figures = read_figures(night.run.evaluation)
     orders = figures.orders
@@ -125,7 +104,7 @@ def test_the_night_is_judged_by_the_week_and_its_page_says_so(night: WeeklyHome)
     assert "in 10 days, until the next order arrives" in page
 
 
-def test_sunday_makes_monday_s_list_and_other_days_leave_it(night: WeeklyHome) -> None:
+def test_sunday_makes_monday_s_list_and_other_days_leave_it(night: OrderHome) -> None:
     """By the champion; on other days nothing is decided, nothing is written over, and the next is told."""
     monday = night.history.last_day + timedelta(days=1)
     assert monday.weekday() == 0
@@ -140,7 +119,7 @@ def test_sunday_makes_monday_s_list_and_other_days_leave_it(night: WeeklyHome) -
     assert read_pointers(folder) == before == {f"as_of={monday}": before[f"as_of={monday}"]}
 
 
-def test_a_champion_for_other_days_is_not_compared(night: WeeklyHome) -> None:
+def test_a_champion_for_other_days_is_not_compared(night: OrderHome) -> None:
     """It is named, with what is different."""
     key = evaluate._key(on("monday"), "another", night.history.last_day)
     with open_store(night.settings) as client:
