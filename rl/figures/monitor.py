@@ -99,11 +99,19 @@ class LaunchFigures(StrictModel):
     refusal: str | None = None
 
 
+class InCommon(StrictModel):
+    """Covariance of the earned gains of two launches, by versions: the same shoppers are in both."""
+
+    first: int
+    second: int
+    covariance: float
+
+
 class LedgerFigures(StrictModel):
     """All launches together.
 
     calibration: sum of earned over sum of promised gains, launches being the units; None where that can't be told.
-    sentence: whether offline numbers predict.
+    sentence: whether offline numbers predict. in_common: of each two launches whose earned gains are known.
     """
 
     launches: tuple[LaunchFigures, ...]
@@ -114,6 +122,7 @@ class LedgerFigures(StrictModel):
     level: float
     sentence: str
     reward_unit: str
+    in_common: tuple[InCommon, ...] = ()
 
 
 class FrequencyFigures(StrictModel):

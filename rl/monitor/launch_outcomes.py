@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import combinations
 
 import numpy as np
 
-from rl.figures.monitor import Earned, LaunchFigures, LedgerFigures, Promised
+from rl.figures.monitor import Earned, InCommon, LaunchFigures, LedgerFigures, Promised
 from rl.monitor.ledger import calibration, do_they_predict
 from rl.monitor.promise import PromisedGain, Standing, promise_score, standing
-from rl.monitor.realised import RunningGain, ServedEpisodes, gain_interval, planned_error, running_gains
+from rl.monitor.realised import (
+    GainInfluences,
+    RunningGain,
+    ServedEpisodes,
+    gain_influences,
+    gain_interval,
+    planned_error,
+    running_gains,
+)
 from rl.monitor.served_rows import CONTROL
 from rl.ope.intervals.intervals import Interval
 
@@ -64,12 +73,14 @@ class Outcome:
         intervals: of these, in their order.
         standing: of its promise; broken where any look says so, since bounds hold at all of them together.
         broken_on: first day that says so.
+        influences: of shoppers on the last gain; None where there is none.
     """
 
     gains: tuple[RunningGain, ...]
     intervals: tuple[Interval, ...]
     standing: Standing
     broken_on: date | None
+    influences: GainInfluences | None = None
 
     @property
     def is_shown_to_gain(self) -> bool:
@@ -97,11 +108,12 @@ def outcome(episodes: ServedEpisodes, launch: WatchedLaunch, *, level: float) ->
     promise = launch.promise
     plan = planned_error(None if promise is None else promise.standard_error, gains)
     intervals = tuple(gain_interval(one, level=level, planned_error=plan) for one in gains)
+    influences = gain_influences(settled, launch.arm, CONTROL)
     if promise is None:
-        return Outcome(tuple(gains), intervals, "open", None)
+        return Outcome(tuple(gains), intervals, "open", None, influences)
     found = [standing(promise, one) for one in intervals]
     broken_on = next((gain.day for gain, one in zip(gains, found, strict=True) if one == "broken"), None)
-    return Outcome(tuple(gains), intervals, found[-1] if broken_on is None else "broken", broken_on)
+    return Outcome(tuple(gains), intervals, found[-1] if broken_on is None else "broken", broken_on, influences)
 
 
 def launch_figures(episodes: ServedEpisodes, launch: WatchedLaunch, found: Outcome) -> LaunchFigures:
@@ -165,15 +177,43 @@ def with_final(found: Sequence[LaunchFigures], earlier: Mapping[int, LaunchFigur
     )
 
 
-def ledger_figures(launches: Sequence[LaunchFigures], *, level: float, reward_unit: str) -> LedgerFigures:
+def in_common(
+    launches: Sequence[LaunchFigures], outcomes: Mapping[int, Outcome], earlier: Sequence[InCommon] = ()
+) -> tuple[InCommon, ...]:
+    """Return for each two launches what their earned gains share: shoppers, above all those of the control group.
+
+    Args:
+        launches: whose gains are compared.
+        outcomes: of launches, by version.
+        earlier: as an earlier night found it, for launches whose days may be gone since.
+    """
+    known = {frozenset((one.first, one.second)): one.covariance for one in earlier}
+    found = []
+    for first, second in combinations(sorted(one.version for one in launches if one.earned is not None), 2):
+        parts = [outcomes[one].influences if one in outcomes else None for one in (first, second)]
+        if parts[0] is not None and parts[1] is not None:
+            found.append(InCommon(first=first, second=second, covariance=parts[0].covariance(parts[1])))
+        elif (covariance := known.get(frozenset((first, second)))) is not None:
+            found.append(InCommon(first=first, second=second, covariance=covariance))
+    return tuple(found)
+
+
+def ledger_figures(
+    launches: Sequence[LaunchFigures], common: Sequence[InCommon] = (), *, level: float, reward_unit: str
+) -> LedgerFigures:
     """Return all launches with their calibration; only those with both a promise and a gain that was seen count."""
-    pairs = [
-        (one.promised.value if one.promised.corrected is None else one.promised.corrected, one.earned.value)
-        for one in launches
-        if one.promised is not None and one.earned is not None
-    ]
-    promised, earned = np.array([one for one, _ in pairs]), np.array([one for _, one in pairs])
-    found = calibration(promised, earned, level=level)
+    promised, earned, place = list[float](), list[float](), dict[int, int]()
+    for one in launches:
+        if one.promised is not None and one.earned is not None:
+            place[one.version] = len(promised)
+            promised.append(one.promised.value if one.promised.corrected is None else one.promised.corrected)
+            earned.append(one.earned.value)
+    covariance = np.zeros((len(place), len(place)))
+    for pair in common:
+        if pair.first in place and pair.second in place:
+            covariance[place[pair.first], place[pair.second]] = pair.covariance
+            covariance[place[pair.second], place[pair.first]] = pair.covariance
+    found = calibration(np.array(promised), np.array(earned), covariance, level=level)
     return LedgerFigures(
         launches=tuple(launches),
         n_compared=found.n_launches,
@@ -183,4 +223,5 @@ def ledger_figures(launches: Sequence[LaunchFigures], *, level: float, reward_un
         level=level,
         sentence=do_they_predict(found),
         reward_unit=reward_unit,
+        in_common=tuple(common),
     )

@@ -44,36 +44,49 @@ class Calibration:
     level: float
 
 
-def calibration(promised: FloatArray, earned: FloatArray, *, level: float = 0.95) -> Calibration:
+def calibration(
+    promised: FloatArray, earned: FloatArray, covariance: FloatArray | None = None, *, level: float = 0.95
+) -> Calibration:
     """Return the ratio of the sums with Fieller's interval, launches being the units.
 
     The bounds are the ratios r for which the mean of earned - r promised isn't told from 0 by Student's test: they hold
     also where the sum of promises is hardly told from 0, and are None where that makes them boundless. A launch's own
-    errors are in how launches scatter.
+    errors are in how launches scatter. What launches have in common isn't: a control group that happens to be poor
+    raises all of them alike. That part of the variance is added; shoppers tell it, so many that it costs no degrees of
+    freedom.
 
     Args:
         promised: gain of each launch, luck taken out, `(n,)`.
         earned: likewise, `(n,)`.
+        covariance: of the earned gains of each two launches, `(n, n)`; None where no shopper is in two.
         level: two-sided.
 
     Raises:
         EvaluationError: numbers of launches that differ.
 
-    Source: Fieller (1954).
+    Source: Fieller (1954). Of n gains of variance v and covariance c the spread between them tells v - c; the variance
+    of their mean is v / n + (n - 1) c / n, that is (v - c) / n + c. Its degrees of freedom: Satterthwaite (1946).
     """
     if promised.shape != earned.shape:
         raise EvaluationError(f"{len(promised)} promises and {len(earned)} earned gains: expected one of each a launch")
     n, total, got = len(promised), float(promised.sum()), float(earned.sum())
     value = got / total if total > 0 else None
-    bounds = _fieller(promised, earned, level) if n >= LEAST_LAUNCHES and value is not None else None
+    common = 0.0
+    if covariance is not None and n >= LEAST_LAUNCHES:
+        common = max(0.0, float(covariance.sum() - np.trace(covariance)) / (n * (n - 1)))
+    bounds = _fieller(promised, earned, common, level) if n >= LEAST_LAUNCHES and value is not None else None
     lower, upper = (None, None) if bounds is None else bounds
     return Calibration(n, total, got, value, lower, upper, level)
 
 
-def _fieller(promised: FloatArray, earned: FloatArray, level: float) -> tuple[float, float] | None:
+def _fieller(promised: FloatArray, earned: FloatArray, common: float, level: float) -> tuple[float, float] | None:
     n = len(promised)
-    quantile = float(stdtrit(n - 1, (1 + level) / 2))
-    cover = np.cov(earned, promised) / n * quantile**2
+    ratio = float(earned.sum() / promised.sum())
+    scattered = float(np.var(earned - ratio * promised, ddof=1)) / n
+    degrees = (n - 1) * ((scattered + common) / scattered) ** 2 if scattered > 0 else math.inf
+    cover = np.cov(earned, promised) / n
+    cover[0, 0] += common
+    cover *= float(stdtrit(degrees, (1 + level) / 2)) ** 2
     of_promise = float(promised.mean() ** 2 - cover[1, 1])
     mixed = float(earned.mean() * promised.mean() - cover[0, 1])
     of_earned = float(earned.mean() ** 2 - cover[0, 0])

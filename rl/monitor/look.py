@@ -19,6 +19,7 @@ from rl.monitor.drift import Watch, watch
 from rl.monitor.launch_outcomes import (
     Outcome,
     WatchedLaunch,
+    in_common,
     launch_figures,
     ledger_figures,
     outcome,
@@ -116,6 +117,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
         [launch_figures(episodes, one, outcomes[one.version]) for one in served.launches],
         {} if earlier is None else {one.version: one for one in earlier.ledger.launches},
     )
+    common = in_common(launches, outcomes, () if earlier is None else earlier.ledger.in_common)
     own = next(one for one in launches if one.version == judged.version)
     found, watched = outcomes[judged.version], _watched(served, checked, pipeline)
     changes = tuple(change_figures(one) for one in watched.changes)
@@ -143,7 +145,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
         on_broken_promise=scenario.monitor.on_broken_promise,
         days=day_figures(episodes, judged.arm, found, there, horizon=served.horizon, level=level),
         launch=own,
-        ledger=ledger_figures(launches, level=level, reward_unit=unit),
+        ledger=ledger_figures(launches, common, level=level, reward_unit=unit),
         arrivals=tuple(checked.arrivals),
         arrivals_refusal=checked.arrivals_refusal,
         frequencies=tuple(checked.frequencies),

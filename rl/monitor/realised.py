@@ -122,6 +122,24 @@ class RunningGain:
     n_shoppers: int
 
 
+@dataclass(frozen=True)
+class GainInfluences:
+    """What each shopper moves a gain by: the squares sum to its variance.
+
+    Attributes:
+        shopper: codes, ascending, `(n,)`.
+        influence: of each, in the reward's unit per episode, `(n,)`.
+    """
+
+    shopper: IntArray
+    influence: FloatArray
+
+    def covariance(self, other: GainInfluences) -> float:
+        """Return what the two gains have in common, by the shoppers who are in both."""
+        _, own, others = np.intersect1d(self.shopper, other.shopper, assume_unique=True, return_indices=True)
+        return float(self.influence[own] @ other.influence[others])
+
+
 def arm_mean(episodes: ServedEpisodes) -> ArmMean | None:
     """Return the mean of the episodes, whatever their arms; None without any."""
     if not len(episodes):
@@ -147,20 +165,12 @@ def running_gains(episodes: ServedEpisodes, arm: str, baseline: str) -> Iterator
     Source: the difference's variance by influences summed over each shopper (Liang and Zeger 1986), the residuals of an
     arm's day enlarged for the mean that was taken from them.
     """
-    names = [episodes.arms.index(one) if one in episodes.arms else -1 for one in (arm, baseline)]
-    kept = episodes.take(np.isin(episodes.arm, names))
+    kept = _of_both(episodes, arm, baseline)
     shopper = np.unique(kept.shopper, return_inverse=True)[1]
     influence, squares = np.zeros(int(shopper.max(initial=-1)) + 1), 0.0
     is_seen = np.zeros(len(influence), dtype=bool)
     total, weight = 0.0, 0.0
-    order = np.argsort(kept.day, kind="stable")
-    bounds = np.flatnonzero(np.diff(kept.day[order], prepend=-1, append=-1))
-    for start, end in pairwise(bounds.tolist()):
-        rows = order[start:end]
-        found = _day_difference(kept.value[rows], kept.arm[rows] == names[0])
-        if found is None:
-            continue
-        own, parts, counts = found
+    for rows, own, parts, counts in _differences(kept, arm):
         who, place = np.unique(shopper[rows], return_inverse=True)
         added = np.bincount(place, weights=parts * counts)
         own_error = math.sqrt(float(np.square(np.bincount(place, weights=parts)).sum()))
@@ -170,6 +180,39 @@ def running_gains(episodes: ServedEpisodes, arm: str, baseline: str) -> Iterator
         total, weight, n_seen = total + counts * own, weight + counts, int(is_seen.sum())
         error = math.sqrt(max(squares, 0.0) * n_seen / (n_seen - 1)) / weight
         yield RunningGain(date.fromordinal(int(kept.day[rows[0]])), total / weight, error, own, own_error, n_seen)
+
+
+def gain_influences(episodes: ServedEpisodes, arm: str, baseline: str) -> GainInfluences:
+    """Return each shopper's influence on the gain over all days, as in `running_gains`; none without a gain."""
+    kept = _of_both(episodes, arm, baseline)
+    codes, shopper = np.unique(kept.shopper, return_inverse=True)
+    influence, weight = np.zeros(len(codes)), 0.0
+    is_seen = np.zeros(len(codes), dtype=bool)
+    for rows, _, parts, counts in _differences(kept, arm):
+        influence += np.bincount(shopper[rows], weights=parts * counts, minlength=len(codes))
+        is_seen[shopper[rows]] = True
+        weight += counts
+    n_seen = int(is_seen.sum())
+    if not n_seen:
+        return GainInfluences(codes[:0], influence[:0])
+    return GainInfluences(codes[is_seen], influence[is_seen] * math.sqrt(n_seen / (n_seen - 1)) / weight)
+
+
+def _of_both(episodes: ServedEpisodes, arm: str, baseline: str) -> ServedEpisodes:
+    names = [episodes.arms.index(one) if one in episodes.arms else -1 for one in (arm, baseline)]
+    return episodes.take(np.isin(episodes.arm, names))
+
+
+def _differences(both: ServedEpisodes, arm: str) -> Iterator[tuple[IntArray, float, FloatArray, float]]:
+    """Yield each day's rows, with what `_day_difference` finds of them; days that have both arms, in their order."""
+    own = both.arms.index(arm) if arm in both.arms else -1
+    order = np.argsort(both.day, kind="stable")
+    bounds = np.flatnonzero(np.diff(both.day[order], prepend=-1, append=-1))
+    for start, end in pairwise(bounds.tolist()):
+        rows = order[start:end]
+        found = _day_difference(both.value[rows], both.arm[rows] == own)
+        if found is not None:
+            yield rows, *found
 
 
 def _day_difference(value: FloatArray, is_arm: BoolArray) -> tuple[float, FloatArray, float] | None:

@@ -6,7 +6,8 @@ series of looks, `LAUNCHES` how many launches, `SEED` where seeds begin, `SECTIO
 - `quiet`: false alarms of all series together in 730 days with a weekly rhythm in which nothing changes.
 - `delays`: days from a change of one series to its alarm, by the size of the change.
 - `looks`: how often bounds that are looked at every day ever miss the true gain, shoppers coming back.
-- `ledger`: calibration and scores of launches behind the gate.
+- `ledger`: calibration and scores of launches behind the gate, each with shoppers of its own.
+- `shared`: the same in shops of eight launches, whose shoppers and control group stay the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,8 +26,9 @@ from scipy.stats import t as student_t
 
 from rl.monitor.alarms import AlarmBank, alarm_threshold
 from rl.monitor.ledger import calibration
+from rl.monitor.realised import GainInfluences
 from rl.monitor.weekday_scores import WeekdayScores
-from tests.bench.monitor.launches import Launched, launch, looks_that_miss
+from tests.bench.monitor.launches import Launched, covariance, launch, ledger, looks_that_miss
 from tests.bench.monitor.quiet_years import N_SERIES, alarms_of, quiet_years
 
 N_DAYS = 730
@@ -33,9 +36,15 @@ RATE = 0.5
 """False alarms a year, the default of `monitor.false_alarms_a_year`."""
 
 AT_ONCE = 25
+NONE = GainInfluences(np.empty(0, dtype=np.int64), np.empty(0))
+"""Influences are large and not asked for once they were compared."""
+
 SIZES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 BEFORE, AFTER = 90, 120
-SECTIONS = ("quiet", "delays", "looks", "ledger")
+A_SHOP = 8
+"""Launches of a shop whose control group stays the same."""
+
+SECTIONS = ("quiet", "delays", "looks", "ledger", "shared")
 
 
 def main(n_runs: int, n_launches: int, seed: int, sections: list[str]) -> None:
@@ -53,6 +62,8 @@ def main(n_runs: int, n_launches: int, seed: int, sections: list[str]) -> None:
         if "ledger" in sections:
             found = list(pool.map(partial(_launch, seed), range(n_launches), chunksize=25))
             _print(ledger_line(found))
+        if "shared" in sections:
+            _print(shared_line(list(pool.map(partial(_ledger, seed), range(n_launches // A_SHOP), chunksize=5))))
 
 
 def quiet_line(counts: np.ndarray) -> dict[str, object]:
@@ -155,6 +166,87 @@ def ledger_line(found: list[Launched]) -> dict[str, object]:
         "slope_of_earned_on_promised": _rounded(float(np.polyfit(raw, earned, 1)[0])),
         "promise_error": _rounded(float(np.mean([one.promise.standard_error for one in found]))),
         "earned_error": _rounded(float(np.mean([one.earned.standard_error for one in found]))),
+    }
+
+
+def shared_line(shops: list[Shop]) -> dict[str, object]:
+    """Return what ledgers say of honest launches that share a control group: do the bounds of each shop hold 1?"""
+    found = [one for shop in shops for one in shop.launches]
+    scores = np.array([one.score for one in found])
+    corrected = np.array([one.promise.counted for one in found])
+    earned = np.array([one.earned.value for one in found])
+    together, apart = ([getattr(shop, name) for shop in shops] for name in ("together", "apart"))
+    return {
+        "section": "shared",
+        "shops": len(shops),
+        "launches": len(found),
+        "calibration": _rounded(float(earned.sum() / corrected.sum())),
+        "calibration_interval_by_shop": _ratio_interval(
+            np.array([shop.promised for shop in shops]), np.array([shop.earned for shop in shops])
+        ),
+        "intervals_that_hold_1": _share([one.holds(1.0) for one in together]),
+        "held_if_launches_were_independent": _share([one.holds(1.0) for one in apart]),
+        "median_width": _rounded(float(np.median([one.width for one in together]))),
+        "width_if_independent": _rounded(float(np.median([one.width for one in apart]))),
+        "without_bounds": sum(one.lower is None for one in together),
+        "scores_within_1.96": _share(list(np.abs(scores) < 1.96)),
+    }
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of a shop's calibration; None where there are none."""
+
+    lower: float | None
+    upper: float | None
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies between them; nothing is excluded where there are none."""
+        return self.lower is None or self.upper is None or self.lower <= value <= self.upper
+
+    @property
+    def width(self) -> float:
+        """Upper less lower; infinite where there are none."""
+        return math.inf if self.lower is None or self.upper is None else self.upper - self.lower
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Launches of a shop, their sums, and the bounds of its calibration with what they have in common and without."""
+
+    launches: list[Launched]
+    promised: float
+    earned: float
+    together: Bounds
+    apart: Bounds
+
+
+def _ledger(seed: int, number: int) -> Shop:
+    found = ledger(np.random.default_rng([seed, number, 5]), A_SHOP)
+    promised = np.array([one.promise.counted for one in found])
+    earned = np.array([one.earned.value for one in found])
+    together, apart = calibration(promised, earned, covariance(found)), calibration(promised, earned)
+    kept = [replace(one, influences=NONE) for one in found]
+    return Shop(
+        kept,
+        together.promised,
+        together.earned,
+        Bounds(together.lower, together.upper),
+        Bounds(apart.lower, apart.upper),
+    )
+
+
+def _ratio_interval(promised: np.ndarray, earned: np.ndarray) -> list[float | None]:
+    found = calibration(promised, earned)
+    return [_rounded(found.lower), _rounded(found.upper)]
+
+
+def _share(found: list[bool]) -> dict[str, object]:
+    interval = binomtest(int(sum(found)), len(found)).proportion_ci(0.95, "wilson")
+    return {
+        "n": int(sum(found)),
+        "rate": round(float(np.mean(found)), 4),
+        "interval": [round(interval.low, 4), round(interval.high, 4)],
     }
 
 

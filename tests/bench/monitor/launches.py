@@ -7,14 +7,22 @@ not, and the monitor's own arithmetic says what was earned.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray
+from rl.data.logged_episodes import BoolArray, FloatArray
 from rl.gate.corrected_gain import corrected_gain
 from rl.monitor.promise import PromisedGain, promise_score, standing
-from rl.monitor.realised import RunningGain, ServedEpisodes, gain_interval, running_gains
+from rl.monitor.realised import (
+    GainInfluences,
+    RunningGain,
+    ServedEpisodes,
+    gain_influences,
+    gain_interval,
+    running_gains,
+)
 from rl.ope.intervals.intervals import student_interval
 from rl.ope.intervals.sums import mean_sums
 
@@ -33,13 +41,14 @@ SPREAD = 1.0
 
 @dataclass(frozen=True)
 class Launched:
-    """One launch: its promise, what it truly gains, what was seen of it, and whether any day called it broken."""
+    """One launch: its promise, what it truly gains, what was seen of it, whether any day called it broken, by whom."""
 
     promise: PromisedGain
     truth: float
     earned: RunningGain
     score: float
     is_ever_broken: bool
+    influences: GainInfluences
 
 
 def judged(truth: float, rng: np.random.Generator) -> PromisedGain | None:
@@ -52,12 +61,25 @@ def judged(truth: float, rng: np.random.Generator) -> PromisedGain | None:
     return PromisedGain(found.value, corrected_gain(sums, found), found.lower, found.upper, 1 - ALPHA)
 
 
-def served(truth: float, rng: np.random.Generator) -> ServedEpisodes:
-    """Return some weeks of episodes of shoppers who come back, a share of them held out; levels have a season."""
+@dataclass(frozen=True)
+class Clientele:
+    """Shoppers of a shop: how much each spends beside others, and whether one is held out, for all launches alike."""
+
+    loyalty: FloatArray
+    is_champion: BoolArray
+
+
+def clientele(rng: np.random.Generator) -> Clientele:
+    """Return the shoppers of a shop."""
     is_champion = rng.random(SERVED_SHOPPERS) >= CONTROL_SHARE
+    return Clientele(rng.gamma(8.0, 1 / 8, SERVED_SHOPPERS), is_champion)
+
+
+def served(truth: float, shoppers: Clientele, rng: np.random.Generator) -> ServedEpisodes:
+    """Return some weeks of episodes of shoppers who come back, a share of them held out; levels have a season."""
+    is_champion, loyalty = shoppers.is_champion, shoppers.loyalty
     visits = rng.random((SERVED_SHOPPERS, SERVED_DAYS)) < VISITS_A_DAY
     shopper, day = np.nonzero(visits)
-    loyalty = rng.gamma(8.0, 1 / 8, SERVED_SHOPPERS)
     level = 2.0 + 0.5 * np.sin(np.arange(SERVED_DAYS) / 5) + 0.3 * (np.arange(SERVED_DAYS) % 7 > 4)
     value = level[day] * loyalty[shopper] * rng.gamma(1.0, 1.0, len(day)) + truth * is_champion[shopper]
     return ServedEpisodes(
@@ -71,17 +93,35 @@ def served(truth: float, rng: np.random.Generator) -> ServedEpisodes:
     )
 
 
-def launch(rng: np.random.Generator) -> Launched:
-    """Return one launch: candidates are tried until one passes; most of them gain little or nothing."""
+def launch(rng: np.random.Generator, shoppers: Clientele | None = None) -> Launched:
+    """Return one launch: candidates are tried until one passes; most of them gain little or nothing.
+
+    Args:
+        rng: of chance.
+        shoppers: of the shop; None for new ones.
+    """
     while True:
         truth = 0.0 if rng.random() < 0.5 else float(rng.normal(0.08, 0.08))
         promise = judged(truth, rng)
         if promise is not None:
             break
-    gains = list(running_gains(served(truth, rng), "champion", "control"))
+    episodes = served(truth, shoppers or clientele(rng), rng)
+    gains = list(running_gains(episodes, "champion", "control"))
     looks = [gain_interval(one, level=0.95, planned_error=promise.standard_error) for one in gains]
     is_broken = any(standing(promise, one) == "broken" for one in looks)
-    return Launched(promise, truth, gains[-1], promise_score(promise, looks[-1]), is_broken)
+    influences = gain_influences(episodes, "champion", "control")
+    return Launched(promise, truth, gains[-1], promise_score(promise, looks[-1]), is_broken, influences)
+
+
+def ledger(rng: np.random.Generator, n_launches: int) -> list[Launched]:
+    """Return launches of one shop, one after the other: the same shoppers, of whom the same are always held out."""
+    shoppers = clientele(rng)
+    return [launch(rng, shoppers) for _ in range(n_launches)]
+
+
+def covariance(launches: Sequence[Launched]) -> FloatArray:
+    """Return the covariance of the earned gains of each two launches of one shop, `(n, n)`."""
+    return np.array([[one.influences.covariance(other.influences) for other in launches] for one in launches])
 
 
 def looks_that_miss(rng: np.random.Generator, n_days: int, truth: float = 0.0) -> tuple[bool, bool]:

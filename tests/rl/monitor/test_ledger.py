@@ -36,6 +36,35 @@ def test_calibration_s_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert abs(held / 600 - 0.95) < 4 * math.sqrt(0.05 * 0.95 / 600)
 
 
+def test_what_launches_have_in_common_is_in_the_interval() -> None:
+    """600 honest ledgers of eight launches beside one control group, whose luck is as large as a launch's own."""
+    rng, held, alone = np.random.default_rng(2), 0, 0
+    common = np.full((8, 8), 0.3**2)
+    for _ in range(600):
+        promised = rng.normal(1.0, 0.2, 8)
+        earned = promised + rng.normal(0, 0.3, 8) + rng.normal(0, 0.3)
+        found, taken = calibration(promised, earned, common), calibration(promised, earned)
+        held += found.lower <= 1 <= found.upper
+        alone += taken.lower <= 1 <= taken.upper
+        assert found.value == taken.value
+    assert abs(held / 600 - 0.95) < 4 * math.sqrt(0.05 * 0.95 / 600)
+    assert alone / 600 < 0.8
+
+
+def test_what_launches_have_in_common_never_makes_the_interval_narrower() -> None:
+    promised, earned = np.array([1.0, 1.2, 0.8, 1.1]), np.array([0.9, 1.4, 0.7, 1.0])
+    alone = calibration(promised, earned)
+    for covariance in (np.zeros((4, 4)), np.diag([9.0] * 4), np.full((4, 4), -0.01)):
+        found = calibration(promised, earned, covariance)
+        assert (found.lower, found.upper) == pytest.approx((alone.lower, alone.upper))
+
+
+def test_launches_that_don_t_scatter_have_bounds_of_what_they_share() -> None:
+    promised = np.ones(3)
+    found = calibration(promised, promised, np.full((3, 3), 0.01))
+    assert (found.lower, found.upper) == pytest.approx((1 - 1.96 * 0.1, 1 + 1.96 * 0.1), abs=1e-4)
+
+
 def test_calibration_has_no_bounds_where_no_ratio_is_excluded() -> None:
     few = calibration(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     assert (few.value, few.lower, few.upper) == (2 / 3, None, None)

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from rl.errors import EvaluationError
-from rl.monitor.realised import ServedEpisodes, arm_mean, gain_interval, planned_error, running_gains
+from rl.monitor.realised import (
+    ServedEpisodes,
+    arm_mean,
+    gain_influences,
+    gain_interval,
+    planned_error,
+    running_gains,
+)
 
 DAY = 739_000
 
@@ -123,3 +130,33 @@ def test_an_arm_s_mean_knows_that_shoppers_return() -> None:
     assert found.value == pytest.approx(alone.value)
     assert found.standard_error > 1.3 * alone.standard_error
     assert arm_mean(log.of("nobody")) is None
+
+
+def test_influences_sum_to_the_running_gain_s_error() -> None:
+    log = returning(4, share=np.linspace(0.3, 0.8, 20))
+    last = list(running_gains(log, "champion", "control"))[-1]
+    found = gain_influences(log, "champion", "control")
+    assert found.covariance(found) == pytest.approx(last.standard_error**2, rel=1e-12)
+    assert len(found.shopper) == last.n_shoppers
+    nothing = gain_influences(log, "nobody", "control")
+    assert len(nothing.shopper) == 0
+    assert nothing.covariance(found) == 0.0
+
+
+def test_gains_over_one_control_group_vary_together_as_much_as_is_said() -> None:
+    """Two launches of the same 400 shoppers, 300 shops: what gains have in common, to four of its errors."""
+    pairs, said = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        arm, loyalty = (rng.random(400) < 0.7).astype(int), rng.gamma(2, 1, 400)
+        logs = []
+        for _ in range(2):
+            shopper, day = np.nonzero(rng.random((400, 10)) < 0.3)
+            logs.append(episodes(day, shopper, arm[shopper], loyalty[shopper] + rng.normal(0, 1, len(day))))
+        pairs.append([list(running_gains(log, "champion", "control"))[-1].value for log in logs])
+        first, second = (gain_influences(log, "champion", "control") for log in logs)
+        said.append(first.covariance(second))
+    spread = np.cov(np.array(pairs).T)
+    error = math.sqrt((spread[0, 0] * spread[1, 1] + spread[0, 1] ** 2) / 300)
+    assert abs(np.mean(said) - spread[0, 1]) < 4 * error
+    assert spread[0, 1] > 8 * error
