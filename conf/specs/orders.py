@@ -224,7 +224,14 @@ class Orders(GrownModel):
         examples=[{"days": 5}],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit", "weekdays", "shelf"})
+    corrects_forecasts: bool = Field(
+        default=False,
+        description="Lets forecasts follow their errors of the last days, by lines fitted to training days, where "
+        "later ones show that these err less; left out, a forecast is its level, weekday and promotion alone.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit", "weekdays", "shelf", "corrects_forecasts"})
 
     @field_validator("weekdays")
     @classmethod

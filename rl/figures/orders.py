@@ -162,6 +162,7 @@ class OrderFigures(StrictModel):
         untold_packs: natural keys of them, twenty at most.
         n_losing: products whose units bring nothing or less on the training days, ordering them included.
         losing: natural keys of them, twenty at most.
+        follows_errors: whether forecasts follow their errors of the last days; None where the scenario doesn't ask.
     """
 
     lead_days: int
@@ -195,6 +196,7 @@ class OrderFigures(StrictModel):
     untold_packs: tuple[str, ...] = ()
     n_losing: int = 0
     losing: tuple[str, ...] = ()
+    follows_errors: bool | None = None
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

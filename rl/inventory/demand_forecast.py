@@ -18,6 +18,7 @@ import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
+from rl.inventory.forecast_correction import ForecastCorrection
 from rl.inventory.order_days import WEEKDAY_NAMES
 
 _DAYS = 7
@@ -64,6 +65,7 @@ class DemandForecaster:
         lift: factor of promotions over all products.
         own_weekday: factors by product, each `(7,)`.
         own_lift: factor by product.
+        correction: how forecasts follow their errors of the last days; None where they don't.
     """
 
     rate: float
@@ -72,6 +74,37 @@ class DemandForecaster:
     lift: float
     own_weekday: Mapping[str, FloatArray]
     own_lift: Mapping[str, float]
+    correction: ForecastCorrection | None = None
+
+    def forecasts(self, products: tuple[str, ...], days: DemandDays, promoted_ahead: BoolArray) -> FloatArray:
+        """Return what is forecast on the morning of each day, of it and those after it, units.
+
+        Args:
+            products: of the rows.
+            days: from the first known day on.
+            promoted_ahead: whether each day and those after it are promoted, `(n_products, n_days, n_ahead)`; with
+                `n_days + 1`, of the day after all, too.
+
+        Returns:
+            Of the shape of `promoted_ahead`; each column knows the days before it.
+
+        Raises:
+            InventoryError: a forecast that isn't a finite number.
+        """
+        n_days, n_made = days.sold.shape[1], promoted_ahead.shape[1]
+        weekday = days.weekday if n_made == n_days else np.append(days.weekday, (days.weekday[-1] + 1) % _DAYS)
+        found = self.ahead(products, self.levels(products, days)[:, :n_made], weekday, promoted_ahead)
+        if self.correction is None:
+            return found
+        # Of the day after all nothing is known, and nothing is looked at.
+        more = ((0, 0), (0, n_made - n_days))
+        return self.correction.corrected(
+            found,
+            np.pad(days.sold, more).astype(np.int64),
+            np.pad(days.ran_out, more).astype(np.bool_),
+            weekday=weekday,
+            is_known=np.pad(days.is_known, more).astype(np.bool_),
+        )
 
     def levels(self, products: tuple[str, ...], days: DemandDays) -> FloatArray:
         """Return the level that is known on the morning of each day and, last, of the day after all, units.
@@ -125,6 +158,7 @@ class DemandForecaster:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
+        correction = {} if self.correction is None else {"correction": self.correction.to_json()}
         return {
             "rate": self.rate,
             "first_level": self.first_level,
@@ -132,7 +166,7 @@ class DemandForecaster:
             "lift": self.lift,
             "own_weekday": {name: values.tolist() for name, values in self.own_weekday.items()},
             "own_lift": dict(self.own_lift),
-        }
+        } | correction
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> DemandForecaster:
@@ -144,6 +178,7 @@ class DemandForecaster:
             lift=float(content["lift"]),
             own_weekday={name: np.array(values) for name, values in content["own_weekday"].items()},
             own_lift={name: float(value) for name, value in content["own_lift"].items()},
+            correction=ForecastCorrection.from_json(content["correction"]) if "correction" in content else None,
         )
 
 

@@ -8,8 +8,9 @@ each day ahead, since weeks end: on a Sunday nothing of the old error may be lef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from rl.errors import InventoryError
 
 N_WEEKDAYS = 7
 WINDOWS = 7
+STEADINESSES = (2.0, 8.0, 32.0, 128.0)
+"""Forecast units at which an error is taken for half chance, to choose among."""
 _LEAST_SHARE = 0.2
-_RIDGE = 0.1
 _LEAST_FORECAST = 1e-3
 
 
@@ -35,14 +37,23 @@ class ForecastCorrection:
     weights: FloatArray
     steadiness: float
 
-    def corrected(self, forecasts: FloatArray, sales: IntArray, ran_out: BoolArray) -> FloatArray:
+    def corrected(
+        self,
+        forecasts: FloatArray,
+        sales: IntArray,
+        ran_out: BoolArray,
+        *,
+        weekday: IntArray | None = None,
+        is_known: BoolArray | None = None,
+    ) -> FloatArray:
         """Return forecasts that know the errors of the days before, of the same shape, in units.
 
         Args:
-            forecasts: of each day itself and days after it, `(n_products, n_days, n_days_ahead)`; the first day's
-                weekday is the one that training began with.
+            forecasts: of each day itself and days after it, `(n_products, n_days, n_days_ahead)`.
             sales: units, `(n_products, n_days)`; those of a day move forecasts of later days alone.
             ran_out: True where demand may have been more.
+            weekday: of each day, 0 to 6, `(n_days,)`; None counts from the first day, which training began with.
+            is_known: False on days that tell nothing of a product, `(n_products, n_days)`; None where all do.
 
         Raises:
             InventoryError: more or fewer days ahead than the correction was fitted to, or shapes that differ.
@@ -51,23 +62,46 @@ class ForecastCorrection:
             raise InventoryError(
                 f"forecasts have shape {forecasts.shape}; expected (n_products, n_days, {self.weights.shape[1]})"
             )
-        errors = recent_errors(forecasts[:, :, 0], sales, ran_out, self.steadiness)
-        weights = self.weights[np.arange(forecasts.shape[1]) % N_WEEKDAYS]
+        errors = recent_errors(forecasts[:, :, 0], sales, ran_out, self.steadiness, is_known=is_known)
+        weights = self.weights[_weekdays(weekday, forecasts.shape[1])]
         more = np.einsum("pdf,daf->pda", errors, weights[:, :, :-1]) + weights[None, :, :, -1]
         return np.asarray(forecasts * np.maximum(1 + more, _LEAST_SHARE))
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether forecasts stay what they are: no line was better."""
+        return not self.weights.any()
 
-def recent_errors(forecast: FloatArray, sales: IntArray, ran_out: BoolArray, steadiness: float) -> FloatArray:
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {"steadiness": self.steadiness, "weights": self.weights.tolist()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ForecastCorrection:
+        """Return the correction that `to_json` wrote."""
+        return cls(np.array(content["weights"], dtype=np.float64), float(content["steadiness"]))
+
+
+def recent_errors(
+    forecast: FloatArray,
+    sales: IntArray,
+    ran_out: BoolArray,
+    steadiness: float,
+    *,
+    is_known: BoolArray | None = None,
+) -> FloatArray:
     """Return what each day's order may know of errors, `(n_products, n_days, 2 * WINDOWS)`.
 
     For the last day, the last two and so on to seven: sales over their forecast less 1, times the share of it that
     isn't taken for chance; and the share of these days that ran out, times the same. The first seven days have none.
+    Days on which nothing is known count for neither side.
 
     Args:
         forecast: of each day's demand, as it was made, units, `(n_products, n_days)`.
         sales: units, of the same shape.
         ran_out: True where demand may have been more.
         steadiness: forecast units at which half of an error is taken for chance.
+        is_known: False on days that tell nothing of a product, of the same shape; None where all do.
 
     Raises:
         InventoryError: shapes that differ.
@@ -77,16 +111,17 @@ def recent_errors(forecast: FloatArray, sales: IntArray, ran_out: BoolArray, ste
             f"forecast, sales and ran_out have shapes {forecast.shape}, {sales.shape}, {ran_out.shape}; "
             "expected one (n_products, n_days)"
         )
-    sums = [_sums_before(np.asarray(values, dtype=np.float64)) for values in (sales, forecast, ran_out)]
+    counts = np.ones(forecast.shape) if is_known is None else np.asarray(is_known, dtype=np.float64)
+    sums = [_sums_before(values * counts) for values in (sales, forecast, ran_out, counts)]
     n_days = forecast.shape[1]
     days = np.arange(n_days)
     found = np.zeros((*forecast.shape, 2 * WINDOWS))
     for window in range(1, WINDOWS + 1):
         first = np.maximum(days - window, 0)
-        sold, expected, times = (total[:, days] - total[:, first] for total in sums)
+        sold, expected, times, known = (total[:, days] - total[:, first] for total in sums)
         trusted = np.where(days >= WINDOWS, expected / (expected + steadiness), 0.0)
         found[:, :, window - 1] = trusted * (sold / np.maximum(expected, _LEAST_FORECAST) - 1)
-        found[:, :, WINDOWS + window - 1] = trusted * times / window
+        found[:, :, WINDOWS + window - 1] = trusted * times / np.maximum(known, 1)
     return found
 
 
@@ -97,7 +132,9 @@ def fit_correction(
     demand: FloatArray,
     *,
     n_training: int,
-    steadinesses: Sequence[float] = (2.0, 8.0, 32.0, 128.0),
+    weekday: IntArray | None = None,
+    is_known: BoolArray | None = None,
+    penalties: Sequence[float] = (0.1,),
 ) -> ForecastCorrection:
     """Return the lines that fit training days best, at the steadiness that errs least on the days after them.
 
@@ -111,66 +148,84 @@ def fit_correction(
         ran_out: True where demand may have been more.
         demand: what was asked for: sales, and on days that ran out a draw, or the mean of draws, from its law.
         n_training: days that lines are fitted to; the steadiness is chosen on those after them.
-        steadinesses: to choose among.
+        weekday: of each day, 0 to 6, `(n_days,)`; None counts them from the first day on.
+        is_known: False on days that tell nothing of a product, `(n_products, n_days)`; None where all do.
+        penalties: on squared weights, to choose among likewise; a short log asks for a larger one.
 
     Raises:
         InventoryError: no day after training, or so few before that a weekday has no day.
     """
     n_days = sales.shape[1]
-    if not 2 * N_WEEKDAYS + forecasts.shape[2] <= n_training < n_days - forecasts.shape[2]:
+    if not may_fit(n_training, n_days, forecasts.shape[2]):
         raise InventoryError(
             f"{n_training} of {n_days} days to fit a correction to; expected two weeks at least, and days after them"
         )
+    known = np.ones(sales.shape, dtype=bool) if is_known is None else is_known
+    log = _Log(forecasts, sales, ran_out, demand, _weekdays(weekday, n_days), known)
     fitted = [
-        ForecastCorrection(_lines(forecasts, sales, ran_out, demand, n_training, steadiness), steadiness)
-        for steadiness in steadinesses
+        ForecastCorrection(log.lines(n_training, steadiness, penalty), steadiness)
+        for steadiness in STEADINESSES
+        for penalty in penalties
     ]
     nothing = np.zeros((N_WEEKDAYS, forecasts.shape[2], 2 * WINDOWS + 1))
-    fitted.insert(0, ForecastCorrection(nothing, steadinesses[0]))
-    errors = [_error(one, forecasts, sales, ran_out, demand, n_training) for one in fitted]
-    return fitted[int(np.argmin(errors))]
+    fitted.insert(0, ForecastCorrection(nothing, STEADINESSES[0]))
+    return fitted[int(np.argmin([log.error(one, n_training) for one in fitted]))]
 
 
-def _lines(
-    forecasts: FloatArray,
-    sales: IntArray,
-    ran_out: BoolArray,
-    demand: FloatArray,
-    n_training: int,
-    steadiness: float,
-) -> FloatArray:
-    known = recent_errors(forecasts[:, :, 0], sales, ran_out, steadiness)
-    known = np.concatenate([known, np.ones((*sales.shape, 1))], axis=2)
-    n_ahead, n_known = forecasts.shape[2], known.shape[2]
-    lines = np.zeros((N_WEEKDAYS, n_ahead, n_known))
-    for weekday in range(N_WEEKDAYS):
-        for ahead in range(n_ahead):
-            days = np.arange(weekday, n_training - ahead, N_WEEKDAYS)
-            days = days[days >= WINDOWS]
-            forecast = np.maximum(forecasts[:, days, ahead], _LEAST_FORECAST)
-            told = (demand[:, days + ahead] / forecast - 1).reshape(-1)
-            weighed = known[:, days].reshape(-1, n_known) * _weight(forecast).reshape(-1, 1)
-            square = weighed.T @ known[:, days].reshape(-1, n_known) + _RIDGE * np.eye(n_known)
-            lines[weekday, ahead] = np.linalg.solve(square, weighed.T @ told)
-    return lines
+def may_fit(n_training: int, n_days: int, n_days_ahead: int) -> bool:
+    """Return whether a correction can be fitted to so many of so many days: each weekday has one, and days follow."""
+    return 2 * N_WEEKDAYS + n_days_ahead <= n_training < n_days - n_days_ahead
 
 
-def _error(
-    correction: ForecastCorrection,
-    forecasts: FloatArray,
-    sales: IntArray,
-    ran_out: BoolArray,
-    demand: FloatArray,
-    first: int,
-) -> float:
-    corrected = correction.corrected(forecasts, sales, ran_out)
-    total = 0.0
-    for ahead in range(forecasts.shape[2]):
-        days = np.arange(first, sales.shape[1] - ahead)
-        forecast = np.maximum(forecasts[:, days, ahead], _LEAST_FORECAST)
-        error = (demand[:, days + ahead] - corrected[:, days, ahead]) / forecast
-        total += float((_weight(forecast) * error**2).mean())
-    return total
+@dataclass(frozen=True)
+class _Log:
+    """What lines are fitted to; all arrays as in `fit_correction`."""
+
+    forecasts: FloatArray
+    sales: IntArray
+    ran_out: BoolArray
+    demand: FloatArray
+    weekday: IntArray
+    is_known: BoolArray
+
+    def lines(self, n_training: int, steadiness: float, penalty: float) -> FloatArray:
+        known = recent_errors(self.forecasts[:, :, 0], self.sales, self.ran_out, steadiness, is_known=self.is_known)
+        known = np.concatenate([known, np.ones((*self.sales.shape, 1))], axis=2)
+        n_ahead, n_known = self.forecasts.shape[2], known.shape[2]
+        lines = np.zeros((N_WEEKDAYS, n_ahead, n_known))
+        for weekday in range(N_WEEKDAYS):
+            for ahead in range(n_ahead):
+                days = np.flatnonzero(self.weekday[: n_training - ahead] == weekday)
+                days = days[days >= WINDOWS]
+                told, weight = self._relative_errors(self.forecasts, days, ahead)
+                seen = known[:, days].reshape(-1, n_known)
+                weighed = seen.T * weight.reshape(-1)
+                square = weighed @ seen + penalty * np.eye(n_known)
+                lines[weekday, ahead] = np.linalg.solve(square, weighed @ told.reshape(-1))
+        return lines
+
+    def error(self, correction: ForecastCorrection, first: int) -> float:
+        """Return the squared relative error on days from `first` on, weighed, summed over days ahead."""
+        corrected = correction.corrected(
+            self.forecasts, self.sales, self.ran_out, weekday=self.weekday, is_known=self.is_known
+        )
+        total = 0.0
+        for ahead in range(self.forecasts.shape[2]):
+            days = np.arange(first, self.sales.shape[1] - ahead)
+            told, weight = self._relative_errors(corrected, days, ahead)
+            total += float((weight * told**2).mean())
+        return total
+
+    def _relative_errors(self, made: FloatArray, days: IntArray, ahead: int) -> tuple[FloatArray, FloatArray]:
+        """Return what demand differs from the forecasts that were made, in the given ones, and what that counts."""
+        forecast = np.maximum(self.forecasts[:, days, ahead], _LEAST_FORECAST)
+        made_of = np.maximum(made[:, days, ahead], _LEAST_FORECAST)
+        told = (self.demand[:, days + ahead] - made_of) / forecast
+        return told, np.where(self.is_known[:, days + ahead], _weight(forecast), 0.0)
+
+
+def _weekdays(weekday: IntArray | None, n_days: int) -> IntArray:
+    return np.arange(n_days) % N_WEEKDAYS if weekday is None else weekday
 
 
 def _weight(forecast: FloatArray) -> FloatArray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.inventory.demand_forecast import DemandForecaster, fit_forecaster
+from rl.inventory.forecast_correction import ForecastCorrection, fit_correction, may_fit
 from rl.inventory.policies.forecast_levels import fitted_variance
 from rl.orders.demand_laws import DemandLaws, LawDays, fit_laws
 from rl.orders.order_history import OrderHistory
@@ -17,7 +18,11 @@ from rl.orders.order_split import OrderDataset
 
 WARM_UP_DAYS = 14
 """Training days before the first that policies are tuned on: forecasts of the very first know nothing."""
-_LAWS_STREAM, _BASIS_STREAM = 71, 72
+CORRECTED_SHARE = 0.75
+"""Of the training days, that a correction is fitted to; the later ones say whether it errs less than none."""
+N_CORRECTION_DRAWS = 3
+CORRECTION_PENALTIES = (0.1, 3.0, 30.0, 300.0)
+_LAWS_STREAM, _BASIS_STREAM, _CORRECTION_STREAM = 71, 72, 73
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,12 @@ class OrderBasis:
         learned = slice(WARM_UP_DAYS, n_train)
         laws = fit_laws(_law_days(history, forecasts, learned))
         known = history.is_known[:, learned]
-        demand = laws.completed(
-            history.units["sold"][:, learned],
-            history.ran_out[:, learned],
-            forecasts[:, learned, 0],
-            history.promoted[:, learned, 0],
-            np.random.default_rng(_BASIS_STREAM),
-        )
+        orders = dataset.pipeline.scenario.orders
+        if orders is not None and orders.corrects_forecasts:
+            forecaster = replace(forecaster, correction=_correction(history, forecasts, laws, learned))
+            forecasts = forecasts_of(forecaster, history)
+            laws = fit_laws(_law_days(history, forecasts, learned))
+        demand = _completed(history, forecasts, laws, learned, np.random.default_rng(_BASIS_STREAM))
         variance = fitted_variance(demand[known], forecasts[:, learned, 0][known])
         return cls(dataset, forecaster, forecasts, variance, laws)
 
@@ -101,8 +105,46 @@ class OrderBasis:
 
 def forecasts_of(forecaster: DemandForecaster, history: OrderHistory) -> FloatArray:
     """Return the forecasts of all days, `(n_products, n_days, n_ahead)`."""
-    levels = forecaster.levels(history.products, history.demand_days())
-    return forecaster.ahead(history.products, levels[:, :-1], history.weekday, history.promoted)
+    return forecaster.forecasts(history.products, history.demand_days(), history.promoted)
+
+
+def _completed(
+    history: OrderHistory, forecasts: FloatArray, laws: DemandLaws, days: slice, generator: np.random.Generator
+) -> IntArray:
+    """Return demand of some days, drawn where they ran out."""
+    return laws.completed(
+        history.units["sold"][:, days],
+        history.ran_out[:, days],
+        forecasts[:, days, 0],
+        history.promoted[:, days, 0],
+        generator,
+    )
+
+
+def _correction(
+    history: OrderHistory, forecasts: FloatArray, laws: DemandLaws, days: slice
+) -> ForecastCorrection | None:
+    """Return how forecasts follow their errors of the last days: lines by earlier training days, chosen on later ones.
+
+    None where the days are too few to tell, or no line errs less than none.
+    """
+    n_days = days.stop - days.start
+    n_fitted = round(CORRECTED_SHARE * n_days)
+    if not may_fit(n_fitted, n_days, history.n_ahead):
+        return None
+    generator = np.random.default_rng(_CORRECTION_STREAM)
+    draws = [_completed(history, forecasts, laws, days, generator) for _ in range(N_CORRECTION_DRAWS)]
+    found = fit_correction(
+        forecasts[:, days],
+        history.units["sold"][:, days],
+        history.ran_out[:, days],
+        np.mean(draws, axis=0),
+        n_training=n_fitted,
+        weekday=history.weekday[days],
+        is_known=history.is_known[:, days],
+        penalties=CORRECTION_PENALTIES,
+    )
+    return None if found.changes_nothing else found
 
 
 def _law_days(history: OrderHistory, forecasts: FloatArray, days: slice) -> LawDays:

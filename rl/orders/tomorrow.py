@@ -120,9 +120,9 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
             "of the scenario as it is now, and promote it"
         )
     names = tuple(history.products[row] for row in listed.tolist())
-    levels = policy.forecaster.levels(history.products, history.demand_days())[listed, -1:]
+    promoted = np.concatenate([history.promoted, history.next_promoted[:, None, :]], axis=1)
+    forecasts = policy.forecaster.forecasts(history.products, history.demand_days(), promoted)[listed, -1]
     weekday = np.array([history.next_day.weekday()], dtype=np.int64)
-    forecasts = policy.forecaster.ahead(names, levels, weekday, history.next_promoted[listed][:, None, :])[:, 0]
     gaps = np.repeat(history.order_days.gaps(weekday), len(listed))
     states = StockStates(history.next_pipeline[listed], np.column_stack([forecasts, gaps]))
     bound = policy.of(names, history.pack_size[listed], _room(history), limits=history.limits)

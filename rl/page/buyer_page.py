@@ -18,6 +18,7 @@ from rl.page.content import HistoryRow
 from rl.page.environment import page_environment
 from rl.page.order_sentences import (
     declared_sentences,
+    forecast_sentence,
     learning_sentence,
     list_sentence,
     losing_sentence,
@@ -91,6 +92,7 @@ def render_buyer_page(
         "winner": winner_sentence(figures, orders),
         "learning": learning_sentence(figures, orders),
         "plan": plan_sentence(figures, orders),
+        "forecasts": forecast_sentence(orders),
         "listed": list_sentence(orders),
         "shared": shared_sentence(figures, orders),
         "losing": losing_sentence(orders),

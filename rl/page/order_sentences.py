@@ -178,6 +178,18 @@ def learning_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     )
 
 
+def forecast_sentence(orders: OrderFigures) -> str:
+    """Return whether forecasts follow their errors of the last days; empty where the scenario doesn't ask."""
+    if orders.follows_errors is None:
+        return ""
+    if orders.follows_errors:
+        return "Forecasts follow their errors of the last seven days: on later training days they err less so."
+    return (
+        "Forecasts were asked to follow their errors of the last days (orders.corrects_forecasts), and training days "
+        "don't show that they err less so, or are too few to tell: they stay as they are."
+    )
+
+
 def plan_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     """Return what the plan plans, what it leaves to a formula, and what it earned; empty where none was tried."""
     found = orders.plan

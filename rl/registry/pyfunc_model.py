@@ -44,6 +44,7 @@ SERVED_ORDERS_CODE = (
     "rl/data/logged_episodes.py",
     "rl/inventory/__init__.py",
     "rl/inventory/demand_forecast.py",
+    "rl/inventory/forecast_correction.py",
     "rl/inventory/limits.py",
     "rl/inventory/on_the_way.py",
     "rl/inventory/order_days.py",

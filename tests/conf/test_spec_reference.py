@@ -101,7 +101,10 @@ COMPANY: dict[str, dict[str, Any]] = {
     "orders": REPLAYED,
     **{
         f"orders.{name}": REPLAYED
-        for name in ("candidates", "least_order", "most_units", "shared_limit", "weekdays", "shelf")
+        for name in (
+            *("candidates", "least_order", "most_units", "shared_limit", "weekdays", "shelf"),
+            "corrects_forecasts",
+        )
     },
     "orders.shared_limit.of": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},
     "orders.shared_limit.at_most": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,66 @@ def test_what_does_not_fit_together_is_refused() -> None:
         recent_errors(forecasts[:, :, 0], sales[:, :-1], ran_out, 8.0)
     with pytest.raises(InventoryError, match=r"n_days, 4\)"):
         _fitted(forecasts, sales).corrected(forecasts[:, :, :3], sales, ran_out)
+
+
+def test_days_are_told_by_their_weekday_where_it_is_given() -> None:
+    """The same log from its Wednesday on, with the weekdays named, has the lines of the whole one's weekdays."""
+    forecasts, sales, _ = _weekly(0.3)
+    ran_out = np.zeros(sales.shape, dtype=bool)
+    weekday = np.arange(N_DAYS) % 7
+    whole = _fitted(forecasts, sales)
+    named = fit_correction(forecasts, sales, ran_out, sales.astype(float), n_training=280, weekday=weekday)
+    assert np.array_equal(named.weights, whole.weights)
+    corrected = whole.corrected(forecasts, sales, ran_out)
+    later = whole.corrected(forecasts[:, 2:], sales[:, 2:], ran_out[:, 2:], weekday=weekday[2:])
+    assert np.array_equal(later[:, 7:], corrected[:, 9:])
+
+
+def test_what_is_not_known_of_a_product_moves_nothing() -> None:
+    forecasts, sales, _ = _weekly(0.3)
+    ran_out = np.zeros(sales.shape, dtype=bool)
+    is_known = np.random.default_rng(4).random(sales.shape) < 0.8
+    noise = np.where(is_known, sales, 10_000)
+    kept = [
+        fit_correction(forecasts, one, ran_out, one.astype(float), n_training=280, is_known=is_known)
+        for one in (sales, noise)
+    ]
+    assert np.array_equal(kept[0].weights, kept[1].weights)
+    told = [
+        one.corrected(forecasts, sold, ran_out, is_known=is_known)
+        for one, sold in zip(kept, (sales, noise), strict=True)
+    ]
+    assert np.array_equal(told[0], told[1])
+
+
+def test_a_stored_correction_is_the_same() -> None:
+    forecasts, sales, _ = _weekly(0.3)
+    found = _fitted(forecasts, sales)
+    stored = ForecastCorrection.from_json(json.loads(json.dumps(found.to_json())))
+    assert np.array_equal(stored.weights, found.weights)
+    assert stored.steadiness == found.steadiness
+    assert not found.changes_nothing
+
+
+def test_a_short_log_asks_for_a_larger_penalty() -> None:
+    """Of ten weeks the steepest lines follow chance: one of several penalties is chosen by days after them."""
+    generator = np.random.default_rng(6)
+    weekly = np.exp(generator.normal(-0.03, 0.25, (12, 16)))
+    means = 6 * np.repeat(weekly, 7, axis=1)
+    sales, forecasts = generator.poisson(means), np.full((12, 112, 4), 6.0)
+    ran_out = np.zeros(sales.shape, dtype=bool)
+
+    def missed(*penalties: float) -> float:
+        found = fit_correction(
+            forecasts[:, :84],
+            sales[:, :84],
+            ran_out[:, :84],
+            sales[:, :84].astype(float),
+            n_training=56,
+            penalties=penalties,
+        )
+        told = found.corrected(forecasts, sales, ran_out)
+        return float(np.mean((told[:, 84:108, 0] - means[:, 84:108]) ** 2))
+
+    assert missed(0.1, 3.0, 30.0, 300.0) < missed(0.1)
+    assert missed(0.1, 3.0, 30.0, 300.0) < float(np.mean((forecasts[:, 84:108, 0] - means[:, 84:108]) ** 2))

@@ -24,9 +24,13 @@ class _Dataset(OrderDataset):
         return "a digest"
 
 
-def dataset_of(history: OrderHistory) -> OrderDataset:
-    nothing = cast(Any, None)
-    return _Dataset(PIPELINE, history, split_days(PIPELINE, history.n_days), nothing, nothing)
+def dataset_of(history: OrderHistory, **orders: Any) -> OrderDataset:
+    """Return the dataset, with some keys of the scenario's `orders` changed."""
+    nothing, scenario = cast(Any, None), PIPELINE.scenario
+    assert scenario.orders is not None
+    changed = scenario.model_copy(update={"orders": scenario.orders.model_copy(update=orders)})
+    pipeline = PIPELINE.model_copy(update={"scenario": changed})
+    return _Dataset(pipeline, history, split_days(pipeline, history.n_days), nothing, nothing)
 
 
 @cache

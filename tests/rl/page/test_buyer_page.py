@@ -21,6 +21,7 @@ from rl.page.buyer_page import _environment, product_chart
 from rl.page.order_sentences import (
     METHODS,
     declared_sentences,
+    forecast_sentence,
     learning_sentence,
     list_sentence,
     losing_sentence,
@@ -145,6 +146,12 @@ def test_the_plan_says_how_many_products_it_plans() -> None:
     assert "The other one has no table" in plan_sentence(FIGURES, orders(plan=one))
     every = some.model_copy(update={"n_planned": 20, "others": ()})
     assert "no table" not in plan_sentence(FIGURES, orders(plan=every))
+
+
+def test_forecasts_that_follow_their_errors_are_told_where_the_scenario_asks() -> None:
+    assert forecast_sentence(orders()) == ""
+    assert "on later training days they err less" in forecast_sentence(orders(follows_errors=True))
+    assert "they stay as they are" in forecast_sentence(orders(follows_errors=False))
 
 
 def test_what_is_declared_is_said_with_its_doubt() -> None:
