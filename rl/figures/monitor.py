@@ -112,6 +112,8 @@ class LedgerFigures(StrictModel):
 
     calibration: sum of earned over sum of promised gains, launches being the units; None where that can't be told.
     sentence: whether offline numbers predict. in_common: of each two launches whose earned gains are known.
+    n_unknown_pairs: of launches that were compared, of which it isn't known what they have in common, since the days of
+    one were gone before.
     """
 
     launches: tuple[LaunchFigures, ...]
@@ -123,6 +125,7 @@ class LedgerFigures(StrictModel):
     sentence: str
     reward_unit: str
     in_common: tuple[InCommon, ...] = ()
+    n_unknown_pairs: int = 0
 
 
 class FrequencyFigures(StrictModel):

@@ -21,7 +21,8 @@ N_WEEKDAYS = 7
 WINDOWS = 7
 STEADINESSES = (2.0, 8.0, 32.0, 128.0)
 """Forecast units at which an error is taken for half chance, to choose among."""
-_LEAST_SHARE = 0.2
+_LEAST_SHARE, _MOST_SHARE = 0.2, 2.0
+"""Of a forecast, that a correction leaves of it or makes of it: one day of a bulk buyer isn't a week's error."""
 _LEAST_FORECAST = 1e-3
 
 
@@ -65,7 +66,7 @@ class ForecastCorrection:
         errors = recent_errors(forecasts[:, :, 0], sales, ran_out, self.steadiness, is_known=is_known)
         weights = self.weights[_weekdays(weekday, forecasts.shape[1])]
         more = np.einsum("pdf,daf->pda", errors, weights[:, :, :-1]) + weights[None, :, :, -1]
-        return np.asarray(forecasts * np.maximum(1 + more, _LEAST_SHARE))
+        return np.asarray(forecasts * np.clip(1 + more, _LEAST_SHARE, _MOST_SHARE))
 
     @property
     def changes_nothing(self) -> bool:
@@ -106,12 +107,12 @@ def recent_errors(
     Raises:
         InventoryError: shapes that differ.
     """
-    if not forecast.shape == sales.shape == ran_out.shape or forecast.ndim != 2:
-        raise InventoryError(
-            f"forecast, sales and ran_out have shapes {forecast.shape}, {sales.shape}, {ran_out.shape}; "
-            "expected one (n_products, n_days)"
-        )
     counts = np.ones(forecast.shape) if is_known is None else np.asarray(is_known, dtype=np.float64)
+    if not forecast.shape == sales.shape == ran_out.shape == counts.shape or forecast.ndim != 2:
+        raise InventoryError(
+            f"forecast, sales, ran_out and is_known have shapes {forecast.shape}, {sales.shape}, {ran_out.shape}, "
+            f"{counts.shape}; expected one (n_products, n_days)"
+        )
     sums = [_sums_before(values * counts) for values in (sales, forecast, ran_out, counts)]
     n_days = forecast.shape[1]
     days = np.arange(n_days)
@@ -138,7 +139,8 @@ def fit_correction(
 ) -> ForecastCorrection:
     """Return the lines that fit training days best, at the steadiness that errs least on the days after them.
 
-    Where none errs less than the forecasts as they are, such as on a short log, nothing is corrected.
+    Where none errs less than the forecasts as they are by more than a standard error over products' weeks, such as on a
+    short log, nothing is corrected.
 
     Squared relative errors are weighed by what chance makes of them, so that products of one unit a day don't rule.
 
@@ -167,9 +169,10 @@ def fit_correction(
         for steadiness in STEADINESSES
         for penalty in penalties
     ]
-    nothing = np.zeros((N_WEEKDAYS, forecasts.shape[2], 2 * WINDOWS + 1))
-    fitted.insert(0, ForecastCorrection(nothing, STEADINESSES[0]))
-    return fitted[int(np.argmin([log.error(one, n_training) for one in fitted]))]
+    nothing = ForecastCorrection(np.zeros((N_WEEKDAYS, forecasts.shape[2], 2 * WINDOWS + 1)), STEADINESSES[0])
+    errors = [log.errors(one, n_training) for one in fitted]
+    best = int(np.argmin([found.sum() for found in errors]))
+    return fitted[best] if _is_shown(log.errors(nothing, n_training) - errors[best]) else nothing
 
 
 def may_fit(n_training: int, n_days: int, n_days_ahead: int) -> bool:
@@ -204,17 +207,23 @@ class _Log:
                 lines[weekday, ahead] = np.linalg.solve(square, weighed @ told.reshape(-1))
         return lines
 
-    def error(self, correction: ForecastCorrection, first: int) -> float:
-        """Return the squared relative error on days from `first` on, weighed, summed over days ahead."""
+    def errors(self, correction: ForecastCorrection, first: int) -> FloatArray:
+        """Return squared relative errors on days from `first` on, weighed, `(n_products, n_weeks)`.
+
+        All days ahead are in them; a week without a known day has 0.
+        """
         corrected = correction.corrected(
             self.forecasts, self.sales, self.ran_out, weekday=self.weekday, is_known=self.is_known
         )
-        total = 0.0
+        n_products, n_days = self.sales.shape
+        found = np.zeros((n_products, (n_days - first - 1) // N_WEEKDAYS + 1))
         for ahead in range(self.forecasts.shape[2]):
-            days = np.arange(first, self.sales.shape[1] - ahead)
+            days = np.arange(first, n_days - ahead)
             told, weight = self._relative_errors(corrected, days, ahead)
-            total += float((weight * told**2).mean())
-        return total
+            for week in range(found.shape[1]):
+                of_week = slice(week * N_WEEKDAYS, (week + 1) * N_WEEKDAYS)
+                found[:, week] += (weight * told**2)[:, of_week].sum(axis=1) / len(days)
+        return found
 
     def _relative_errors(self, made: FloatArray, days: IntArray, ahead: int) -> tuple[FloatArray, FloatArray]:
         """Return what demand differs from the forecasts that were made, in the given ones, and what that counts."""
@@ -222,6 +231,13 @@ class _Log:
         made_of = np.maximum(made[:, days, ahead], _LEAST_FORECAST)
         told = (self.demand[:, days + ahead] - made_of) / forecast
         return told, np.where(self.is_known[:, days + ahead], _weight(forecast), 0.0)
+
+
+def _is_shown(less: FloatArray) -> bool:
+    """Return whether products' weeks err less by more than a standard error of their mean."""
+    cells = less.reshape(-1)
+    spread = float(cells.std(ddof=1)) / len(cells) ** 0.5 if len(cells) > 1 else float("inf")
+    return float(cells.mean()) > spread
 
 
 def _weekdays(weekday: IntArray | None, n_days: int) -> IntArray:

@@ -208,7 +208,7 @@ def ledger_figures(
             place[one.version] = len(promised)
             promised.append(one.promised.value if one.promised.corrected is None else one.promised.corrected)
             earned.append(one.earned.value)
-    covariance = np.zeros((len(place), len(place)))
+    covariance = np.full((len(place), len(place)), np.nan)
     for pair in common:
         if pair.first in place and pair.second in place:
             covariance[place[pair.first], place[pair.second]] = pair.covariance
@@ -224,4 +224,5 @@ def ledger_figures(
         sentence=do_they_predict(found),
         reward_unit=reward_unit,
         in_common=tuple(common),
+        n_unknown_pairs=int(np.isnan(covariance).sum() - len(place)) // 2,
     )

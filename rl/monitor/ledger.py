@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
@@ -52,41 +52,43 @@ def calibration(
     The bounds are the ratios r for which the mean of earned - r promised isn't told from 0 by Student's test: they hold
     also where the sum of promises is hardly told from 0, and are None where that makes them boundless. A launch's own
     errors are in how launches scatter. What launches have in common isn't: a control group that happens to be poor
-    raises all of them alike. That part of the variance is added; shoppers tell it, so many that it costs no degrees of
-    freedom.
+    raises all of them alike. That part of the variance is added, by the normal quantile since many shoppers tell it, so
+    that the interval never becomes narrower by it.
 
     Args:
         promised: gain of each launch, luck taken out, `(n,)`.
         earned: likewise, `(n,)`.
-        covariance: of the earned gains of each two launches, `(n, n)`; None where no shopper is in two.
+        covariance: of the earned gains of each two launches, `(n, n)`; NaN of two of which it isn't known, which the
+            mean of the others stands for; None where no shopper is in two.
         level: two-sided.
 
     Raises:
         EvaluationError: numbers of launches that differ.
 
     Source: Fieller (1954). Of n gains of variance v and covariance c the spread between them tells v - c; the variance
-    of their mean is v / n + (n - 1) c / n, that is (v - c) / n + c. Its degrees of freedom: Satterthwaite (1946).
+    of their mean is v / n + (n - 1) c / n, that is (v - c) / n + c.
     """
     if promised.shape != earned.shape:
         raise EvaluationError(f"{len(promised)} promises and {len(earned)} earned gains: expected one of each a launch")
     n, total, got = len(promised), float(promised.sum()), float(earned.sum())
     value = got / total if total > 0 else None
-    common = 0.0
-    if covariance is not None and n >= LEAST_LAUNCHES:
-        common = max(0.0, float(covariance.sum() - np.trace(covariance)) / (n * (n - 1)))
+    common = 0.0 if covariance is None else _mean_covariance(covariance)
     bounds = _fieller(promised, earned, common, level) if n >= LEAST_LAUNCHES and value is not None else None
     lower, upper = (None, None) if bounds is None else bounds
     return Calibration(n, total, got, value, lower, upper, level)
 
 
+def _mean_covariance(covariance: FloatArray) -> float:
+    """Return the mean over the pairs of which it is known, at least 0; 0 where it is known of none."""
+    pairs = covariance[~np.eye(len(covariance), dtype=bool)]
+    known = pairs[np.isfinite(pairs)]
+    return max(0.0, float(known.mean())) if len(known) else 0.0
+
+
 def _fieller(promised: FloatArray, earned: FloatArray, common: float, level: float) -> tuple[float, float] | None:
     n = len(promised)
-    ratio = float(earned.sum() / promised.sum())
-    scattered = float(np.var(earned - ratio * promised, ddof=1)) / n
-    degrees = (n - 1) * ((scattered + common) / scattered) ** 2 if scattered > 0 else math.inf
-    cover = np.cov(earned, promised) / n
-    cover[0, 0] += common
-    cover *= float(stdtrit(degrees, (1 + level) / 2)) ** 2
+    cover = np.cov(earned, promised) / n * float(stdtrit(n - 1, (1 + level) / 2)) ** 2
+    cover[0, 0] += common * float(ndtri((1 + level) / 2)) ** 2
     of_promise = float(promised.mean() ** 2 - cover[1, 1])
     mixed = float(earned.mean() * promised.mean() - cover[0, 1])
     of_earned = float(earned.mean() ** 2 - cover[0, 0])

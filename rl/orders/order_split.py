@@ -49,7 +49,7 @@ class OrderDataset:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of schema version, spec, partitions, packs, categories, split boundaries, and days of orders."""
+        """Hash of schema version, spec, partitions, packs, categories, splits, days of orders and kind of forecasts."""
         manifest = next(iter(self.published.manifests.values()))
         content = {
             "schema_version": manifest.schema_version,
@@ -66,6 +66,9 @@ class OrderDataset:
             content["shelf"] = [shelf.days.tolist(), cost, shelf.is_charged]
         if not self.history.order_days.is_daily:
             content["weekdays"] = self.history.order_days.weekdays
+        orders = self.pipeline.scenario.orders
+        if orders is not None and orders.corrects_forecasts:
+            content["corrects_forecasts"] = True
         return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
     @cached_property

@@ -183,7 +183,10 @@ def forecast_sentence(orders: OrderFigures) -> str:
     if orders.follows_errors is None:
         return ""
     if orders.follows_errors:
-        return "Forecasts follow their errors of the last seven days: on later training days they err less so."
+        return (
+            "Tonight's candidates see forecasts that follow their errors of the last seven days: on later training "
+            "days these err less."
+        )
     return (
         "Forecasts were asked to follow their errors of the last days (orders.corrects_forecasts), and training days "
         "don't show that they err less so, or are too few to tell: they stay as they are."

@@ -7,7 +7,7 @@ series of looks, `LAUNCHES` how many launches, `SEED` where seeds begin, `SECTIO
 - `delays`: days from a change of one series to its alarm, by the size of the change.
 - `looks`: how often bounds that are looked at every day ever miss the true gain, shoppers coming back.
 - `ledger`: calibration and scores of launches behind the gate, each with shoppers of its own.
-- `shared`: the same in shops of eight launches, whose shoppers and control group stay the same.
+- `shared`: the same in shops of eight and of three launches, whose shoppers and control group stay the same.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ NONE = GainInfluences(np.empty(0, dtype=np.int64), np.empty(0))
 
 SIZES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 BEFORE, AFTER = 90, 120
-A_SHOP = 8
-"""Launches of a shop whose control group stays the same."""
+A_SHOP = (8, 3)
+"""Launches of shops whose control group stays the same."""
 
 SECTIONS = ("quiet", "delays", "looks", "ledger", "shared")
 
@@ -63,7 +63,8 @@ def main(n_runs: int, n_launches: int, seed: int, sections: list[str]) -> None:
             found = list(pool.map(partial(_launch, seed), range(n_launches), chunksize=25))
             _print(ledger_line(found))
         if "shared" in sections:
-            _print(shared_line(list(pool.map(partial(_ledger, seed), range(n_launches // A_SHOP), chunksize=5))))
+            for n in A_SHOP:
+                _print(shared_line(list(pool.map(partial(_ledger, seed, n), range(n_launches // n), chunksize=5))))
 
 
 def quiet_line(counts: np.ndarray) -> dict[str, object]:
@@ -221,8 +222,8 @@ class Shop:
     apart: Bounds
 
 
-def _ledger(seed: int, number: int) -> Shop:
-    found = ledger(np.random.default_rng([seed, number, 5]), A_SHOP)
+def _ledger(seed: int, n_launches: int, number: int) -> Shop:
+    found = ledger(np.random.default_rng([seed, number, 5]), n_launches)
     promised = np.array([one.promise.counted for one in found])
     earned = np.array([one.earned.value for one in found])
     together, apart = calibration(promised, earned, covariance(found)), calibration(promised, earned)

@@ -33,7 +33,7 @@ N_AHEAD = 10
 CANDIDATES = ("newsvendor-1", "projected_level-1")
 
 
-def on(*weekdays: str, shelf: Shelf | None = None) -> Pipeline:
+def on(*weekdays: str, shelf: Shelf | None = None, corrects_forecasts: bool = False) -> Pipeline:
     """The scenario with two formulas and orders on the weekdays, promotions seen as far as they have to last."""
     observed = [one for one in PIPELINE.scenario.observation.features if not one.name.startswith("is_reduced")]
     features = (*observed, *(Feature(name=f"is_reduced_in_{day}d") for day in range(N_AHEAD)))
@@ -41,6 +41,7 @@ def on(*weekdays: str, shelf: Shelf | None = None) -> Pipeline:
         candidates=tuple(OrderCandidate(algorithm=name) for name in ("newsvendor", "projected_level")),  # type: ignore[arg-type]
         weekdays=weekdays,  # type: ignore[arg-type]  # by name
         shelf=shelf,
+        corrects_forecasts=corrects_forecasts,
     )
     scenario = PIPELINE.scenario.model_copy(
         update={
@@ -87,6 +88,8 @@ def test_what_was_fitted_orders_on_mondays(night: OrderHome) -> None:
         load_orders(on("tuesday"), Lake(night.settings.lake, SOURCE), night.run)
     with pytest.raises(DatasetError, match="prepare the dataset again"):
         load_orders(on("monday", shelf=Shelf(days=3, charged=False)), Lake(night.settings.lake, SOURCE), night.run)
+    with pytest.raises(DatasetError, match="prepare the dataset again"):
+        load_orders(on("monday", corrects_forecasts=True), Lake(night.settings.lake, SOURCE), night.run)
 
 
 def test_the_night_is_judged_by_the_week_and_its_page_says_so(night: OrderHome) -> None:

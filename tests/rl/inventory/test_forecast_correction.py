@@ -104,6 +104,8 @@ def test_what_does_not_fit_together_is_refused() -> None:
         fit_correction(forecasts, sales, ran_out, sales.astype(float), n_training=10)
     with pytest.raises(InventoryError, match="expected one"):
         recent_errors(forecasts[:, :, 0], sales[:, :-1], ran_out, 8.0)
+    with pytest.raises(InventoryError, match="is_known have shapes"):
+        recent_errors(forecasts[:, :, 0], sales, ran_out, 8.0, is_known=ran_out[:, :-1])
     with pytest.raises(InventoryError, match=r"n_days, 4\)"):
         _fitted(forecasts, sales).corrected(forecasts[:, :, :3], sales, ran_out)
 
@@ -169,3 +171,28 @@ def test_a_short_log_asks_for_a_larger_penalty() -> None:
 
     assert missed(0.1, 3.0, 30.0, 300.0) < missed(0.1)
     assert missed(0.1, 3.0, 30.0, 300.0) < float(np.mean((forecasts[:, 84:108, 0] - means[:, 84:108]) ** 2))
+
+
+def test_chance_alone_is_seldom_taken_for_errors_that_stay() -> None:
+    """Of thirty shops whose forecasts are right, to four of the share's errors, one in six is corrected at most."""
+    corrected = 0
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        sales, forecasts = generator.poisson(5.0, (10, 112)), np.full((10, 112, 4), 5.0)
+        ran_out = np.zeros(sales.shape, dtype=bool)
+        found = fit_correction(
+            forecasts, sales, ran_out, sales.astype(float), n_training=84, penalties=(0.1, 3.0, 30.0, 300.0)
+        )
+        corrected += not found.changes_nothing
+    assert corrected <= 30 * (1 / 6 + 4 * (1 / 6 * 5 / 6 / 30) ** 0.5)
+
+
+def test_no_error_makes_more_of_a_forecast_than_twice_or_less_than_a_fifth() -> None:
+    forecasts, sales, _ = _weekly(0.3)
+    ran_out = np.zeros(sales.shape, dtype=bool)
+    found = _fitted(forecasts, sales)
+    sales[0, 300] *= 30
+    sales[1, 300:307] = 0
+    told = found.corrected(forecasts, sales, ran_out)
+    assert told.max() == pytest.approx(40.0)
+    assert told.min() >= 4.0

@@ -57,3 +57,5 @@ def test_the_ledger_s_range_grows_by_what_launches_have_in_common() -> None:
     assert found.lower < alone.lower - 0.1
     assert found.n_compared == 3
     assert found.in_common == tuple(pairs)
+    assert (alone.n_unknown_pairs, found.n_unknown_pairs) == (3, 0)
+    assert ledger_figures(launches, pairs[:1], level=0.95, reward_unit="EUR").n_unknown_pairs == 2

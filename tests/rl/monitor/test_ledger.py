@@ -36,27 +36,49 @@ def test_calibration_s_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert abs(held / 600 - 0.95) < 4 * math.sqrt(0.05 * 0.95 / 600)
 
 
-def test_what_launches_have_in_common_is_in_the_interval() -> None:
-    """600 honest ledgers of eight launches beside one control group, whose luck is as large as a launch's own."""
+@pytest.mark.parametrize(("n", "luck"), [(3, 0.1), (3, 0.3), (8, 0.1), (8, 0.3)])
+def test_what_launches_have_in_common_is_in_the_interval(n: int, luck: float) -> None:
+    """1,000 honest ledgers beside one control group each, whose luck is a third of a launch's own, or as large."""
     rng, held, alone = np.random.default_rng(2), 0, 0
-    common = np.full((8, 8), 0.3**2)
-    for _ in range(600):
-        promised = rng.normal(1.0, 0.2, 8)
-        earned = promised + rng.normal(0, 0.3, 8) + rng.normal(0, 0.3)
+    common = np.full((n, n), luck**2)
+    for _ in range(1000):
+        promised = rng.normal(1.0, 0.05, n)
+        earned = promised + rng.normal(0, 0.3, n) + rng.normal(0, luck)
         found, taken = calibration(promised, earned, common), calibration(promised, earned)
-        held += found.lower <= 1 <= found.upper
-        alone += taken.lower <= 1 <= taken.upper
+        held += found.lower is None or found.lower <= 1 <= found.upper
+        alone += taken.lower is None or taken.lower <= 1 <= taken.upper
         assert found.value == taken.value
-    assert abs(held / 600 - 0.95) < 4 * math.sqrt(0.05 * 0.95 / 600)
-    assert alone / 600 < 0.8
+    assert held / 1000 > 0.95 - 4 * math.sqrt(0.05 * 0.95 / 1000)
+    assert held > alone
 
 
-def test_what_launches_have_in_common_never_makes_the_interval_narrower() -> None:
-    promised, earned = np.array([1.0, 1.2, 0.8, 1.1]), np.array([0.9, 1.4, 0.7, 1.0])
+@pytest.mark.parametrize("covariance", [-0.01, 0.0, 0.001, 0.003, 0.01, 0.1])
+def test_what_launches_have_in_common_never_makes_the_interval_narrower(covariance: float) -> None:
+    promised, earned = np.ones(3), np.array([0.9, 1.0, 1.1])
     alone = calibration(promised, earned)
-    for covariance in (np.zeros((4, 4)), np.diag([9.0] * 4), np.full((4, 4), -0.01)):
-        found = calibration(promised, earned, covariance)
-        assert (found.lower, found.upper) == pytest.approx((alone.lower, alone.upper))
+    found = calibration(promised, earned, np.full((3, 3), covariance))
+    assert found.lower is not None
+    assert found.upper is not None
+    assert found.lower <= alone.lower
+    assert found.upper >= alone.upper
+    assert (found.lower < alone.lower) == (covariance > 0)
+
+
+def test_a_launch_s_own_variance_is_not_taken_for_what_it_shares() -> None:
+    promised, earned = np.ones(3), np.array([0.9, 1.0, 1.1])
+    alone, found = calibration(promised, earned), calibration(promised, earned, np.diag([9.0] * 3))
+    assert (found.lower, found.upper) == (alone.lower, alone.upper)
+
+
+def test_pairs_of_which_nothing_is_known_have_the_mean_of_the_others() -> None:
+    promised, earned = np.array([1.0, 1.2, 0.8, 1.1]), np.array([0.9, 1.4, 0.7, 1.0])
+    whole, partly = np.full((4, 4), 0.04), np.full((4, 4), np.nan)
+    partly[0, 1] = partly[1, 0] = 0.04
+    known, found = calibration(promised, earned, whole), calibration(promised, earned, partly)
+    assert (found.lower, found.upper) == pytest.approx((known.lower, known.upper))
+    nothing = calibration(promised, earned, np.full((4, 4), np.nan))
+    alone = calibration(promised, earned)
+    assert (nothing.lower, nothing.upper) == (alone.lower, alone.upper)
 
 
 def test_launches_that_don_t_scatter_have_bounds_of_what_they_share() -> None:

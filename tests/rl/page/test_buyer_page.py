@@ -150,7 +150,7 @@ def test_the_plan_says_how_many_products_it_plans() -> None:
 
 def test_forecasts_that_follow_their_errors_are_told_where_the_scenario_asks() -> None:
     assert forecast_sentence(orders()) == ""
-    assert "on later training days they err less" in forecast_sentence(orders(follows_errors=True))
+    assert "on later training days these err less" in forecast_sentence(orders(follows_errors=True))
     assert "they stay as they are" in forecast_sentence(orders(follows_errors=False))
 
 
