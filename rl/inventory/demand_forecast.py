@@ -53,6 +53,12 @@ class DemandDays:
         if len(shapes) > 1 or self.sold.ndim != 2 or self.weekday.shape != self.sold.shape[1:]:
             raise InventoryError(f"days have shapes {sorted(shapes)}, weekdays {self.weekday.shape}; expected one")
 
+    def of(self, rows: IntArray) -> DemandDays:
+        """Return the days of some products, by row."""
+        return DemandDays(
+            self.sold[rows], self.ran_out[rows], self.is_known[rows], self.is_promoted[rows], self.weekday
+        )
+
 
 @dataclass(frozen=True)
 class DemandForecaster:
@@ -76,14 +82,17 @@ class DemandForecaster:
     own_lift: Mapping[str, float]
     correction: ForecastCorrection | None = None
 
-    def forecasts(self, products: tuple[str, ...], days: DemandDays, promoted_ahead: BoolArray) -> FloatArray:
-        """Return what is forecast on the morning of each day, of it and those after it, units.
+    def forecasts(
+        self, products: tuple[str, ...], days: DemandDays, promoted_ahead: BoolArray, *, has_next: bool = False
+    ) -> FloatArray:
+        """Return what is forecast on mornings, of each one's day and those after it, units.
 
         Args:
             products: of the rows.
             days: from the first known day on.
-            promoted_ahead: whether each day and those after it are promoted, `(n_products, n_days, n_ahead)`; with
-                `n_days + 1`, of the day after all, too.
+            promoted_ahead: whether each morning's day and those after it are promoted, of all mornings or the last,
+                `(n_products, n_mornings, n_ahead)`; a correction needs the `WINDOWS` mornings before.
+            has_next: whether the last morning is that of the day after all.
 
         Returns:
             Of the shape of `promoted_ahead`; each column knows the days before it.
@@ -91,19 +100,20 @@ class DemandForecaster:
         Raises:
             InventoryError: a forecast that isn't a finite number.
         """
-        n_days, n_made = days.sold.shape[1], promoted_ahead.shape[1]
-        weekday = days.weekday if n_made == n_days else np.append(days.weekday, (days.weekday[-1] + 1) % _DAYS)
-        found = self.ahead(products, self.levels(products, days)[:, :n_made], weekday, promoted_ahead)
+        n_mornings, end = promoted_ahead.shape[1], days.sold.shape[1] + has_next
+        made = slice(end - n_mornings, end)
+        weekday = np.append(days.weekday, (days.weekday[-1] + 1) % _DAYS)[made]
+        found = self.ahead(products, self.levels(products, days)[:, made], weekday, promoted_ahead)
         if self.correction is None:
             return found
         # Of the day after all nothing is known, and nothing is looked at.
-        more = ((0, 0), (0, n_made - n_days))
+        more = ((0, 0), (0, 1))
         return self.correction.corrected(
             found,
-            np.pad(days.sold, more).astype(np.int64),
-            np.pad(days.ran_out, more).astype(np.bool_),
+            np.pad(days.sold, more)[:, made].astype(np.int64),
+            np.pad(days.ran_out, more)[:, made].astype(np.bool_),
             weekday=weekday,
-            is_known=np.pad(days.is_known, more).astype(np.bool_),
+            is_known=np.pad(days.is_known, more)[:, made].astype(np.bool_),
         )
 
     def levels(self, products: tuple[str, ...], days: DemandDays) -> FloatArray:

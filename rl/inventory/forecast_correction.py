@@ -165,9 +165,9 @@ def fit_correction(
     known = np.ones(sales.shape, dtype=bool) if is_known is None else is_known
     log = _Log(forecasts, sales, ran_out, demand, _weekdays(weekday, n_days), known)
     fitted = [
-        ForecastCorrection(log.lines(n_training, steadiness, penalty), steadiness)
+        ForecastCorrection(lines, steadiness)
         for steadiness in STEADINESSES
-        for penalty in penalties
+        for lines in log.lines(n_training, steadiness, penalties)
     ]
     nothing = ForecastCorrection(np.zeros((N_WEEKDAYS, forecasts.shape[2], 2 * WINDOWS + 1)), STEADINESSES[0])
     errors = [log.errors(one, n_training) for one in fitted]
@@ -191,11 +191,13 @@ class _Log:
     weekday: IntArray
     is_known: BoolArray
 
-    def lines(self, n_training: int, steadiness: float, penalty: float) -> FloatArray:
+    def lines(self, n_training: int, steadiness: float, penalties: Sequence[float]) -> FloatArray:
+        """Return the lines of the first days at each penalty, `(n_penalties, 7, n_days_ahead, 2 * WINDOWS + 1)`."""
         known = recent_errors(self.forecasts[:, :, 0], self.sales, self.ran_out, steadiness, is_known=self.is_known)
         known = np.concatenate([known, np.ones((*self.sales.shape, 1))], axis=2)
         n_ahead, n_known = self.forecasts.shape[2], known.shape[2]
-        lines = np.zeros((N_WEEKDAYS, n_ahead, n_known))
+        ridges = np.array(penalties)[:, None, None] * np.eye(n_known)
+        lines = np.zeros((len(penalties), N_WEEKDAYS, n_ahead, n_known))
         for weekday in range(N_WEEKDAYS):
             for ahead in range(n_ahead):
                 days = np.flatnonzero(self.weekday[: n_training - ahead] == weekday)
@@ -203,8 +205,8 @@ class _Log:
                 told, weight = self._relative_errors(self.forecasts, days, ahead)
                 seen = known[:, days].reshape(-1, n_known)
                 weighed = seen.T * weight.reshape(-1)
-                square = weighed @ seen + penalty * np.eye(n_known)
-                lines[weekday, ahead] = np.linalg.solve(square, weighed @ told.reshape(-1))
+                found = np.linalg.solve(weighed @ seen + ridges, (weighed @ told.reshape(-1))[:, None])
+                lines[:, weekday, ahead] = found[:, :, 0]
         return lines
 
     def errors(self, correction: ForecastCorrection, first: int) -> FloatArray:
@@ -220,9 +222,8 @@ class _Log:
         for ahead in range(self.forecasts.shape[2]):
             days = np.arange(first, n_days - ahead)
             told, weight = self._relative_errors(corrected, days, ahead)
-            for week in range(found.shape[1]):
-                of_week = slice(week * N_WEEKDAYS, (week + 1) * N_WEEKDAYS)
-                found[:, week] += (weight * told**2)[:, of_week].sum(axis=1) / len(days)
+            by_week = np.add.reduceat(weight * told**2, np.arange(0, len(days), N_WEEKDAYS), axis=1)
+            found[:, : by_week.shape[1]] += by_week / len(days)
         return found
 
     def _relative_errors(self, made: FloatArray, days: IntArray, ahead: int) -> tuple[FloatArray, FloatArray]:

@@ -55,8 +55,7 @@ class OrderBasis:
         learned = slice(WARM_UP_DAYS, n_train)
         laws = fit_laws(_law_days(history, forecasts, learned))
         known = history.is_known[:, learned]
-        orders = dataset.pipeline.scenario.orders
-        if orders is not None and orders.corrects_forecasts:
+        if dataset.corrects_forecasts:
             forecaster = replace(forecaster, correction=_correction(history, forecasts, laws, learned))
             forecasts = forecasts_of(forecaster, history)
             laws = fit_laws(_law_days(history, forecasts, learned))

@@ -77,15 +77,8 @@ def order_figures(night: OrderNight) -> OrderFigures:
         untold_packs=untold[:N_NAMED],
         n_losing=len(losing := _losing(night)),
         losing=losing[:N_NAMED],
-        follows_errors=_follows_errors(night),
+        follows_errors=night.basis.forecaster.correction is not None if night.dataset.corrects_forecasts else None,
     )
-
-
-def _follows_errors(night: OrderNight) -> bool | None:
-    orders = night.dataset.pipeline.scenario.orders
-    if orders is None or not orders.corrects_forecasts:
-        return None
-    return night.basis.forecaster.correction is not None
 
 
 def _plan(night: OrderNight) -> PlanFigures | None:

@@ -66,10 +66,15 @@ class OrderDataset:
             content["shelf"] = [shelf.days.tolist(), cost, shelf.is_charged]
         if not self.history.order_days.is_daily:
             content["weekdays"] = self.history.order_days.weekdays
-        orders = self.pipeline.scenario.orders
-        if orders is not None and orders.corrects_forecasts:
+        if self.corrects_forecasts:
             content["corrects_forecasts"] = True
         return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
+
+    @property
+    def corrects_forecasts(self) -> bool:
+        """Whether the scenario asks for forecasts that follow their errors."""
+        orders = self.pipeline.scenario.orders
+        return orders is not None and orders.corrects_forecasts
 
     @cached_property
     def money(self) -> Money:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import NothingCounted, PolicyError
+from rl.inventory.forecast_correction import WINDOWS
 from rl.inventory.limits import UnitLimits
 from rl.inventory.order_days import OrderDays, covered_days
 from rl.inventory.order_policy import OrderPolicy
@@ -120,8 +121,9 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
             "of the scenario as it is now, and promote it"
         )
     names = tuple(history.products[row] for row in listed.tolist())
-    promoted = np.concatenate([history.promoted, history.next_promoted[:, None, :]], axis=1)
-    forecasts = policy.forecaster.forecasts(history.products, history.demand_days(), promoted)[listed, -1]
+    promoted = np.concatenate([history.promoted[listed, -WINDOWS:], history.next_promoted[listed][:, None]], axis=1)
+    days = history.demand_days().of(listed)
+    forecasts = policy.forecaster.forecasts(names, days, promoted, has_next=True)[:, -1]
     weekday = np.array([history.next_day.weekday()], dtype=np.int64)
     gaps = np.repeat(history.order_days.gaps(weekday), len(listed))
     states = StockStates(history.next_pipeline[listed], np.column_stack([forecasts, gaps]))

@@ -25,7 +25,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
 from rl.monitor.alarms import AlarmBank, alarm_threshold
-from rl.monitor.ledger import calibration
+from rl.monitor.ledger import Calibration, calibration
 from rl.monitor.realised import GainInfluences
 from rl.monitor.weekday_scores import WeekdayScores
 from tests.bench.monitor.launches import Launched, covariance, launch, ledger, looks_that_miss
@@ -174,72 +174,47 @@ def shared_line(shops: list[Shop]) -> dict[str, object]:
     """Return what ledgers say of honest launches that share a control group: do the bounds of each shop hold 1?"""
     found = [one for shop in shops for one in shop.launches]
     scores = np.array([one.score for one in found])
-    corrected = np.array([one.promise.counted for one in found])
-    earned = np.array([one.earned.value for one in found])
-    together, apart = ([getattr(shop, name) for shop in shops] for name in ("together", "apart"))
+    together, apart = [shop.together for shop in shops], [shop.apart for shop in shops]
+    of_shops = calibration(np.array([one.promised for one in together]), np.array([one.earned for one in together]))
     return {
         "section": "shared",
         "shops": len(shops),
         "launches": len(found),
-        "calibration": _rounded(float(earned.sum() / corrected.sum())),
-        "calibration_interval_by_shop": _ratio_interval(
-            np.array([shop.promised for shop in shops]), np.array([shop.earned for shop in shops])
-        ),
-        "intervals_that_hold_1": _share([one.holds(1.0) for one in together]),
-        "held_if_launches_were_independent": _share([one.holds(1.0) for one in apart]),
-        "median_width": _rounded(float(np.median([one.width for one in together]))),
-        "width_if_independent": _rounded(float(np.median([one.width for one in apart]))),
+        "calibration": _rounded(of_shops.value),
+        "calibration_interval_by_shop": [_rounded(of_shops.lower), _rounded(of_shops.upper)],
+        "intervals_that_hold_1": _share([_holds_1(one) for one in together]),
+        "held_if_launches_were_independent": _share([_holds_1(one) for one in apart]),
+        "median_width": _rounded(float(np.median([_width(one) for one in together]))),
+        "width_if_independent": _rounded(float(np.median([_width(one) for one in apart]))),
         "without_bounds": sum(one.lower is None for one in together),
         "scores_within_1.96": _share(list(np.abs(scores) < 1.96)),
     }
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """Of a shop's calibration; None where there are none."""
-
-    lower: float | None
-    upper: float | None
-
-    def holds(self, value: float) -> bool:
-        """Whether the value lies between them; nothing is excluded where there are none."""
-        return self.lower is None or self.upper is None or self.lower <= value <= self.upper
-
-    @property
-    def width(self) -> float:
-        """Upper less lower; infinite where there are none."""
-        return math.inf if self.lower is None or self.upper is None else self.upper - self.lower
-
-
-@dataclass(frozen=True)
 class Shop:
-    """Launches of a shop, their sums, and the bounds of its calibration with what they have in common and without."""
+    """Launches of a shop, and its calibration with what they have in common and without."""
 
     launches: list[Launched]
-    promised: float
-    earned: float
-    together: Bounds
-    apart: Bounds
+    together: Calibration
+    apart: Calibration
+
+
+def _holds_1(found: Calibration) -> bool:
+    """Whether 1 is between the bounds; nothing is excluded where there are none."""
+    return found.lower is None or found.upper is None or found.lower <= 1 <= found.upper
+
+
+def _width(found: Calibration) -> float:
+    return math.inf if found.lower is None or found.upper is None else found.upper - found.lower
 
 
 def _ledger(seed: int, n_launches: int, number: int) -> Shop:
     found = ledger(np.random.default_rng([seed, number, 5]), n_launches)
     promised = np.array([one.promise.counted for one in found])
     earned = np.array([one.earned.value for one in found])
-    together, apart = calibration(promised, earned, covariance(found)), calibration(promised, earned)
     kept = [replace(one, influences=NONE) for one in found]
-    return Shop(
-        kept,
-        together.promised,
-        together.earned,
-        Bounds(together.lower, together.upper),
-        Bounds(apart.lower, apart.upper),
-    )
-
-
-def _ratio_interval(promised: np.ndarray, earned: np.ndarray) -> list[float | None]:
-    found = calibration(promised, earned)
-    return [_rounded(found.lower), _rounded(found.upper)]
+    return Shop(kept, calibration(promised, earned, covariance(found)), calibration(promised, earned))
 
 
 def _share(found: list[bool]) -> dict[str, object]:
