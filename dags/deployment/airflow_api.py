@@ -14,6 +14,9 @@ from typing import Any
 
 from conf.errors import NightcartError
 
+_ANSWER_SECONDS = 60
+"""Longer than the server waits for a database that is busy: what it did all the same is then heard of."""
+
 
 class AirflowUnreachable(NightcartError):
     """The API doesn't answer, or can't for now."""
@@ -97,7 +100,7 @@ class AirflowApi:
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as response:
                 content: dict[str, Any] = json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:
             said = error.read().decode("utf-8", "replace")[:300]

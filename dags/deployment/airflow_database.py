@@ -38,7 +38,7 @@ def make_database(environment: Mapping[str, str], log: Path) -> None:
     done = home / "database.made"
     slots = environment["AIRFLOW__CORE__PARALLELISM"]
     address = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-    migrated_for = f"{version('apache-airflow-core')} {without_password(address)}"
+    migrated_for = f"{version('apache-airflow-core')} {without_password(_database(address))}"
     made_for = f"{migrated_for} pool of {slots}"
     with (home / "database.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -57,16 +57,27 @@ def make_database(environment: Mapping[str, str], log: Path) -> None:
         done.write_text(made_for, encoding="utf-8")
 
 
+def _database(address: str) -> str:
+    """Return which database the address names: a SQLite file's without how long to wait for it, and the like."""
+    return address.partition("?")[0] if address.startswith(_SQLITE) else address
+
+
+def _file(address: str) -> Path | None:
+    """Return the SQLite file that the address names; None for another database."""
+    return Path(_database(address).removeprefix(_SQLITE)) if address.startswith(_SQLITE) else None
+
+
 def _is_there(address: str) -> bool:
     """Return False where the database was a SQLite file that is gone; other databases are their keepers' matter."""
-    return not address.startswith(_SQLITE) or Path(address.removeprefix(_SQLITE)).exists()
+    path = _file(address)
+    return path is None or path.exists()
 
 
 def _copy(address: str, home: Path) -> None:
     """Copy the database where there is one that holds anything: what follows can't be undone."""
     out = home / f"before-{version('apache-airflow-core')}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-    if address.startswith(_SQLITE):
-        path = Path(address.removeprefix(_SQLITE))
+    path = _file(address)
+    if path is not None:
         if path.exists() and path.stat().st_size:
             copy_sqlite(path, out.with_name(f"{out.name}.db"))
     elif is_postgres(address) and holds_tables(address):

@@ -21,6 +21,8 @@ from dags.deployment.kept_secrets import made_once
 from dags.specs import read_pipelines
 
 DEFAULT_PORT = 8080
+_BUSY_SECONDS = 30
+"""How long a process waits for another's write. After SQLite's own 5, a scheduler on a slow disk turns answers away."""
 _GIB_PER_TASK = 4  # a Spark driver with its Python workers, or a training
 
 
@@ -55,7 +57,7 @@ def airflow_environment(
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(["admin:admin", *respondents(settings)]),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": settings.airflow_database or f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": settings.airflow_database or _sqlite(home),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         # No log servers run: they would listen on all interfaces, and the page reads the same files here. Port 0 keeps
         # the page from asking another deployment's.
@@ -80,9 +82,13 @@ def in_process_environment(settings: Settings) -> dict[str, str]:
     home.mkdir(parents=True, exist_ok=True)
     return airflow_environment(settings) | {
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _sqlite(home),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
     }
+
+
+def _sqlite(home: Path) -> str:
+    return f"sqlite:///{home / 'airflow.db'}?timeout={_BUSY_SECONDS}"
 
 
 def parallel_tasks() -> int:

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.timeout(900)
 DAG = "review_recommendation"
 APPROVED, REJECTED, OVERDUE, BOLD = "2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"
 ENDED = ("success", "failed")
-SECONDS_TO_READ = 8
+SECONDS_TO_READ, SECONDS_BUSY = 8, 9
 
 # The review of the shipped scenario, with two people who may answer and a limit above which both have to.
 DAGS = """# A DAG of Airflow, which looks for the two words before it reads a file.
@@ -218,6 +219,22 @@ def test_the_form_says_what_it_is_about_and_links_the_page(reviewed: Reviewed) -
     assert f"]({reviewed.address}/nightcart/pages/simulated_shop/recommendation/{APPROVED}/review.html)" in body
     assert "comment" in reviewed.question["params"]
     assert [user["id"] for user in reviewed.question["assigned_users"]] == ["ann", "bob"]
+
+
+def test_an_answer_waits_for_a_database_that_is_busy(reviewed: Reviewed) -> None:
+    """On a slow disk the scheduler writes for longer than SQLite's own five seconds."""
+    api = AirflowApi(reviewed.address, reviewed.home / "airflow" / "passwords.json")
+    api.paused()
+    with sqlite3.connect(reviewed.home / "airflow" / "airflow.db", timeout=60, isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as threads:
+            answered_late = threads.submit(api.pause, DAG)
+            time.sleep(SECONDS_BUSY)
+            assert not answered_late.done()
+            database.execute("ROLLBACK")
+            answered_late.result()
+    database.close()
+    assert api.paused()[DAG]
 
 
 def test_the_page_opens_for_whoever_is_logged_in(reviewed: Reviewed) -> None:

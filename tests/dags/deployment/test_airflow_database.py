@@ -44,6 +44,20 @@ def test_database_is_copied_before_another_airflow_changes_it(tmp_path: Path) ->
         assert database.execute("SELECT description FROM slot_pool").fetchall() == [("by an earlier release",)]
 
 
+def test_how_long_to_wait_for_a_database_is_no_part_of_its_name(tmp_path: Path) -> None:
+    """A home of a release that didn't say is neither copied nor migrated again, and one that is gone is made anew."""
+    environment = airflow_environment(Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)}), given={})
+    home, log, name = tmp_path / "airflow", tmp_path / "database.log", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    assert "?" in environment[name]
+    make_database(environment | {name: environment[name].partition("?")[0]}, log)
+    written = log.read_text()
+    make_database(environment, log)
+    assert (list(home.glob("before-*")), log.read_text()) == ([], written)
+    (home / "airflow.db").unlink()
+    make_database(environment, log)
+    assert (home / "airflow.db").stat().st_size
+
+
 def test_a_database_that_cannot_be_copied_is_left_as_it_is(tmp_path: Path) -> None:
     """No migration begins without the copy to go back to."""
     environment = airflow_environment(Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)}), given={})

@@ -48,7 +48,8 @@ def test_environment_takes_the_database_that_one_variable_names(tmp_path: Path) 
     given = {"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_AIRFLOW_DATABASE": "postgresql://me@db/airflow"}
     settings, name = Settings.from_environment(given), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
     assert airflow_environment(settings, given={})[name] == "postgresql://me@db/airflow"
-    assert in_process_environment(settings)[name] == f"sqlite:///{tmp_path / 'airflow' / 'in-process' / 'airflow.db'}"
+    own = f"sqlite:///{tmp_path / 'airflow' / 'in-process' / 'airflow.db'}?timeout=30"
+    assert in_process_environment(settings)[name] == own
 
 
 def test_environment_never_uses_another_airflows_home(tmp_path: Path) -> None:
