@@ -26,7 +26,8 @@ class CandidateFigures(StrictModel):
     update: after how many updates the network was kept; n_updates: that training did; None where it isn't recorded.
     certainty: gain over the behavior policy in units of its standard error. is_supported: the log can judge it.
     gain_to_ship: what the gate could be expected to let through of its gain, in the reward's unit; None where the log
-    had no chance of judging it, and in evaluations of releases that chose by certainty.
+    had no chance of judging it, and in evaluations of releases that chose by certainty. shared_gain_to_ship: the same
+    by what all its temperatures say of each; None but for the selected candidate where it had several to choose from.
     """
 
     name: str
@@ -43,6 +44,7 @@ class CandidateFigures(StrictModel):
     seconds: float | None
     certainty: float | None = None
     gain_to_ship: float | None = None
+    shared_gain_to_ship: float | None = None
     is_supported: bool = True
     is_selected: bool
 

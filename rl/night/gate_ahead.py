@@ -73,29 +73,31 @@ class GateAhead:
             error: its standard error.
             floors: chance of meeting every floor.
         """
-        bound = float(ndtr(self._beyond_bound(gain, error))) if error > 0 else float(gain > 0)
+        bound = float(ndtr(self._beyond_bound(gain, error, self._of_test(error)))) if error > 0 else float(gain > 0)
         return floors * bound >= _LIKELY
 
-    def gain_to_ship(self, gain: float, error: float) -> float:
+    def gain_to_ship(self, gain: float, error: float, *, estimate_error: float | None = None) -> float:
         """Return the gain to be expected of handing the candidate to the gate: its true gain where the bound passes.
 
-        With gain g and error e on validation episodes the true gain is taken as normal around g, and the test
-        estimate as normal around the truth with error t = e / sqrt(test_share); the gate passes it above z t. Then
+        With gain g and error e the true gain is taken as normal around g, and the test estimate as normal around the
+        truth with error t, that of validation episodes over sqrt(test_share); the gate passes it above z t. Then
         E[gain; passed] = g Phi(a) + e^2 / s phi(a), with s^2 = e^2 + t^2 and a = (g - z t) / s. So a large gain that
         may fail stands against a small one that surely passes, for what each would bring.
 
         Args:
-            gain: over the behavior policy, on validation episodes.
+            gain: over the behavior policy, by validation episodes.
             error: its standard error.
+            estimate_error: of the estimate that validation episodes give of this policy alone, where the gain is known
+                by more than that; None: it is the same.
         """
         if not error > 0:
             return max(gain, 0.0)
-        ahead, spread = self._beyond_bound(gain, error), math.hypot(error, self._of_test(error))
+        of_test = self._of_test(error if estimate_error is None else estimate_error)
+        ahead, spread = self._beyond_bound(gain, error, of_test), math.hypot(error, of_test)
         return float(gain * ndtr(ahead) + error**2 / spread * _normal_density(ahead))
 
-    def _beyond_bound(self, gain: float, error: float) -> float:
+    def _beyond_bound(self, gain: float, error: float, of_test: float) -> float:
         """Return how far beyond the bound the test's gain is to be expected, in its standard deviations."""
-        of_test = self._of_test(error)
         return (gain + float(ndtri(self.alpha)) * of_test) / math.hypot(error, of_test)
 
     def _of_test(self, error: float) -> float:

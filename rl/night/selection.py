@@ -17,6 +17,7 @@ from rl.errors import EvaluationError
 from rl.gate.close_call import SeedSpread
 from rl.night.gate_ahead import GateAhead
 from rl.night.single_decisions import NOTE, SingleDecisionGain, SingleDecisions
+from rl.night.temperature_gains import temperature_gains
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
@@ -47,6 +48,10 @@ class Choice:
         single_decisions: its gain decision by decision; None where whole episodes promise a promotion, or where nothing
             tells it.
         is_likely_to_pass: the gate is more likely to promote it than not.
+        error: standard error of the gain; None where unknown.
+        floors: chance of meeting the gate's floors.
+        shared_gain_to_ship: `gain_to_ship` by what all temperatures of the candidate say of each; None but for the
+            selected candidate where it had several to choose from.
     """
 
     policy: StochasticPolicy
@@ -58,6 +63,9 @@ class Choice:
     single_decisions: SingleDecisionGain | None = None
     gain: float | None = None
     is_likely_to_pass: bool = False
+    error: float | None = None
+    floors: float = 0.0
+    shared_gain_to_ship: float | None = None
 
     @property
     def algorithm(self) -> str:
@@ -95,6 +103,7 @@ class Selection:
         reports: of every candidate at every temperature.
         estimator: that decided.
         note: why it isn't the spec's, or why none decided; empty where the spec's did.
+        at_temperatures: the selected candidate at each temperature, by itself.
     """
 
     best: Choice
@@ -102,11 +111,19 @@ class Selection:
     reports: tuple[PolicyValueReport, ...]
     estimator: str
     note: str = ""
+    at_temperatures: tuple[Choice, ...] = ()
 
     @property
     def seeds(self) -> SeedSpread:
-        """How far the seeds of the selected algorithm are apart, chance of the episodes included."""
-        own = [one for one in self.by_candidate if one.algorithm == self.best.algorithm]
+        """How far the seeds of the selected algorithm are apart, chance of the episodes included.
+
+        Each is taken at the temperature that ranks first by itself, the selected one too.
+        """
+        ranked = {one.policy.name: one for one in self.by_candidate}
+        if self.at_temperatures:
+            first = max(self.at_temperatures, key=lambda one: one.rank)
+            ranked[first.policy.name] = first
+        own = [one for one in ranked.values() if one.algorithm == self.best.algorithm]
         return SeedSpread(
             gain=_spread([one.gain for one in own]),
             effective=_spread([_logarithm(one.report.effective_sample_size) for one in own]),
@@ -138,7 +155,10 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     imitators: Collection[str] = (),
     single_decisions: SingleDecisions | None = None,
 ) -> Selection:
-    """Return the candidate and temperature that rank first on the validation episodes.
+    """Return the candidate that ranks first on the validation episodes, at the temperature that may ship most.
+
+    Candidates are ranked each at its own best temperature. Between the temperatures of the one that ranks first, all of
+    them decide together (`temperature_gains`), where the gate may let something of it through.
 
     Args:
         candidates: by name, in the order of the spec; ties go to the first.
@@ -184,12 +204,43 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
         for policy in candidates.values()
     )
     selectable = [choice for choice in by_candidate if choice.policy.name not in imitators] or by_candidate
-    best = max(selectable, key=lambda choice: choice.rank)
+    first = max(selectable, key=lambda choice: choice.rank)
+    best = _at_shared_temperature(first, dict(zip(warmed, choices, strict=True)), evaluation, used, ahead)
+    by_candidate = tuple(best if one is first else one for one in by_candidate)
     structlog.get_logger().info(
         "selected", candidate=best.policy.name, temperature=best.policy.temperature, value=best.report.value
     )
     reports = tuple(report for report in evaluation.reports if report.policy in warmed)
-    return Selection(best, by_candidate, reports, used, note)
+    own = tuple(choice for choice in choices if choice.policy.name == first.policy.name)
+    return Selection(best, by_candidate, reports, used, note, own)
+
+
+def _at_shared_temperature(
+    best: Choice, choices: Mapping[str, Choice], evaluation: PolicyEvaluation, estimator: str, ahead: GateAhead
+) -> Choice:
+    """Return the candidate at the temperature of which most may be shipped, by what all of its temperatures say."""
+    own = {
+        name: one
+        for name, one in choices.items()
+        if one.policy.name == best.policy.name and one.gain_to_ship is not None
+    }
+    predicted = [evaluation.advantages[name] for name in own if name in evaluation.advantages]
+    if len(own) < 2 or len(predicted) < len(own) or best.gain_to_ship is None or best.single_decisions is not None:
+        return best
+    baseline = evaluation.sums[BEHAVIOR, estimator]
+    influence = np.array([difference(evaluation.sums[name, estimator], baseline).influence() for name in own])
+    n_units = influence.shape[1]
+    found = temperature_gains(
+        np.array([one.gain for one in own.values()]),
+        influence @ influence.T / (n_units * (n_units - 1)),
+        np.array(predicted),
+    )
+    shared = [
+        one.floors * ahead.gain_to_ship(float(gain), float(error), estimate_error=one.error)
+        for one, gain, error in zip(own.values(), found.gain, found.error, strict=True)
+    ]
+    told = [replace(one, shared_gain_to_ship=gain) for one, gain in zip(own.values(), shared, strict=True)]
+    return max(told, key=lambda one: (one.shared_gain_to_ship or 0.0, one.rank))
 
 
 def _promises_none(choices: Sequence[Choice]) -> bool:
@@ -233,6 +284,8 @@ def judged_choice(
         gain_to_ship=chance * ahead.gain_to_ship(gain, error) if ahead.is_within_reach(chance) else None,
         gain=gain,
         is_likely_to_pass=ahead.is_likely_to_pass(gain, error, floors=chance),
+        error=error,
+        floors=chance,
     )
 
 

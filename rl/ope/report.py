@@ -125,6 +125,7 @@ class PolicyEvaluation:
         outcome: `reward` or a side metric.
         weights: of every weighted row by policy, all on the same rows; without the policies that can't be weighted.
         samples: what the estimators read, by policy, without density ratios; empty unless they were to be kept.
+        advantages: of policies with a Q-function, the gain that it alone tells (`EvaluationSample.advantage`).
     """
 
     reports: tuple[PolicyValueReport, ...]
@@ -135,6 +136,7 @@ class PolicyEvaluation:
     outcome: str
     weights: Mapping[str, RowWeights] = field(default_factory=dict)
     samples: Mapping[str, EvaluationSample] = field(default_factory=dict)
+    advantages: Mapping[str, float] = field(default_factory=dict)
 
     def sample(self, policy: str) -> EvaluationSample:
         """Return what the estimators read of that policy.
@@ -200,7 +202,7 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     for name, policy in judged.items():
         run.evaluate(name, policy)
     return PolicyEvaluation(
-        tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome, run.weights, run.samples
+        tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome, run.weights, run.samples, run.advantages
     )
 
 
@@ -233,6 +235,7 @@ class _Run:
         self.fits: dict[str, FittedQ] = {}
         self.weights: dict[str, RowWeights] = {}
         self.samples: dict[str, EvaluationSample] = {}
+        self.advantages: dict[str, float] = {}
 
     def fit(self, fitted_for: Mapping[str, Policy | None]) -> None:
         """Fit all Q-functions in one pass and keep them by name; None stands for the behavior policy."""
@@ -267,6 +270,8 @@ class _Run:
             self.weights[name] = found
         if self._keeps_samples:
             self.samples[name] = sample
+        if (advantage := sample.advantage) is not None:
+            self.advantages[name] = advantage
         if policy is not None and any(entry.needs_density_ratios for entry in self._estimators):
             sample = self._with_density_ratios(policy, sample)
         outside = (

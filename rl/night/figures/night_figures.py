@@ -162,6 +162,7 @@ def _candidates(night: Night, candidates: Mapping[str, LoadedCandidate]) -> tupl
                 seconds=trained["seconds"]["all"],
                 certainty=choice.certainty,
                 gain_to_ship=choice.gain_to_ship,
+                shared_gain_to_ship=choice.shared_gain_to_ship,
                 is_supported=choice.is_supported or choice.certainty is None,
                 is_selected=choice is night.selection.best,
             )

@@ -55,6 +55,19 @@ class EvaluationSample:
     ratio_refusal: str | None = None
 
     @property
+    def advantage(self) -> float | None:
+        """Mean over episodes of the sum of discounted sum_a pi(a|s) Q(s, a) - Q(s, logged a); None without values.
+
+        With the policy's own Q it is the gain over the behavior policy, with that of a policy near to it the first
+        order of the gain: departures count at every logged decision, and what they do to each other doesn't.
+
+        Source: Kakade and Langford (2002), Approximately Optimal Approximate Reinforcement Learning, lemma 6.1.
+        """
+        if self.values is None:
+            return None
+        return float((self.discount * (self.values.value - self.values.action_value)).sum() / self.n_episodes)
+
+    @property
     def n_episodes(self) -> int:
         return len(self.offsets) - 1
 

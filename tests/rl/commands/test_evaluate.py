@@ -97,12 +97,14 @@ def test_validation_chooses_and_test_reports(logged_night: NightHome) -> None:
 
 
 def test_the_selected_candidate_is_the_one_of_which_most_may_ship(logged_night: NightHome) -> None:
-    """Of the candidates at their best temperature, the gate can be expected to let through no more of any other."""
+    """Its temperature by what all of its temperatures say together; others stand at their own best by itself."""
     result = result_of(logged_night)
-    to_ship = {row.name: row.gain_to_ship for row in result.candidates}
     selected = next(row for row in result.candidates if row.is_selected)
+    others = [row for row in result.candidates if not row.is_selected]
     assert selected.gain_to_ship is not None
-    assert selected.gain_to_ship == max(found for found in to_ship.values() if found is not None)
+    assert selected.shared_gain_to_ship is not None
+    assert selected.shared_gain_to_ship > 0
+    assert all(row.shared_gain_to_ship is None for row in others)
     assert (selected.name, selected.temperature) == (result.selected.name, result.selected.temperature)
 
 

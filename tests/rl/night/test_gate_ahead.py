@@ -20,6 +20,18 @@ def test_floors_are_the_gates_to_the_share_of_validation_episodes() -> None:
     assert (ahead.test_share, ahead.alpha) == (pytest.approx(5 / 3), 0.02)
 
 
+def test_a_gain_that_is_better_known_than_its_estimate_still_has_to_pass_by_an_estimate() -> None:
+    """What is shipped of it is the mean of true gains that pass, by 400,000 draws of truth and test estimate."""
+    generator = np.random.default_rng(3)
+    gain, error, estimate_error = 0.4, 0.1, 0.35
+    truth = generator.normal(gain, error, 400_000)
+    of_test = estimate_error / np.sqrt(AHEAD.test_share)
+    passes = generator.normal(truth, of_test) > norm.isf(AHEAD.alpha) * of_test
+    found = AHEAD.gain_to_ship(gain, error, estimate_error=estimate_error)
+    assert found == pytest.approx(float((truth * passes).mean()), rel=0.02)
+    assert found < AHEAD.gain_to_ship(gain, error)
+
+
 @pytest.mark.parametrize(("gain", "error"), [(0.3, 0.1), (0.05, 0.1), (-0.1, 0.1), (0.02, 0.001)])
 def test_gain_to_ship_is_the_true_gain_of_what_passes(gain: float, error: float) -> None:
     """Drawn a million times: a true gain around the estimate, a test estimate around it, a bound above 0."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import rl.night.selection
 from conf.observation_features import id_hash
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.gate.close_call import SeedSpread
 from rl.night.gate_ahead import GateAhead
 from rl.night.selection import Selection, select_candidate
 from rl.night.single_decisions import NOTE, SingleDecisionGain
+from rl.night.temperature_gains import TemperatureGains
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
@@ -97,6 +99,8 @@ def test_each_candidate_stands_at_its_own_best_temperature() -> None:
     selection = select()
     assert [choice.policy.name for choice in selection.by_candidate] == ["bad-1", "good-1"]
     assert selection.by_candidate[1] is selection.best
+    assert [choice.policy.temperature for choice in selection.at_temperatures] == [0.5, 4.0]
+    assert {choice.policy.name for choice in selection.at_temperatures} == {"good-1"}
     assert len(selection.reports) == 8
 
 
@@ -162,6 +166,40 @@ def test_single_decisions_rank_where_all_that_can_be_judged_is_found_worse() -> 
     assert min(number(one.report.effective_sample_size) for one in selection.by_candidate) > 1000
     assert all(one.gain_to_ship is not None for one in selection.by_candidate)
     assert (selection.best.policy.name, selection.note) == ("worse-1", NOTE)
+
+
+def test_temperatures_of_the_selected_candidate_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each says its gain, how far they err together, and what the Q-function says; what comes of it decides."""
+    asked: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+
+    def told(gain: FloatArray, covariance: FloatArray, predicted: FloatArray) -> TemperatureGains:
+        asked.append((gain, covariance, predicted))
+        return TemperatureGains(np.array([0.01, 0.05]), np.array([0.001, 0.001]))
+
+    monkeypatch.setattr(rl.night.selection, "temperature_gains", told)
+    plain = select(temperatures=(0.5,)).best, select(temperatures=(4.0,)).best
+    selection = select()
+    assert (selection.best.policy.name, selection.best.policy.temperature) == ("good-1", 4.0)
+    assert selection.by_candidate[1] is selection.best
+    ((gain, covariance, predicted),) = asked[-1:]
+    np.testing.assert_allclose(gain, [number(one.gain) for one in plain])
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), [number(one.error) for one in plain])
+    together = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+    assert together == pytest.approx(1.0), "of single decisions both move by the same shoppers in the same way"
+    assert predicted == pytest.approx(gain, abs=0.1)
+    assert predicted[0] > 2 * predicted[1] > 0
+    expected = GateAhead(50, 20).gain_to_ship(0.05, 0.001, estimate_error=number(selection.best.error))
+    assert selection.best.shared_gain_to_ship == pytest.approx(expected, rel=1e-6)
+
+
+def test_without_luck_all_temperatures_together_say_what_each_says() -> None:
+    """The sharper one gains more at plenty of shoppers; where nothing may pass, nothing is told together."""
+    assert select().best.shared_gain_to_ship == pytest.approx(number(select().best.gain_to_ship), rel=0.1)
+    beyond = select(ahead=GateAhead(1e9, 1e9)).best
+    single = select(ahead=GateAhead(1e9, 1e9), single_decisions=_Told(bad=0.1, good=0.5)).best
+    assert beyond.shared_gain_to_ship is None
+    assert single.shared_gain_to_ship is None
+    assert all(one.shared_gain_to_ship is None for one in select().by_candidate[:1])
 
 
 def test_a_gain_of_single_decisions_is_less_its_error() -> None:
