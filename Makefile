@@ -305,7 +305,7 @@ bench-outside: setup sardine-environment  ## nights of a shop that others simula
 bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales; CELLS, SHIFTS, SEEDS, METHODS, LOGS, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_inventory
 
-bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn beside peers at equal spend; SEEDS=6-10, SHOPPERS, TRUTH, PARTS=shop,tabular, SMALL
+bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn beside peers at equal spend; SEEDS=6-10, SHOPPERS, TRUTH, PARTS=shop,tabular,temperatures, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_promotion
 
 bench-shopper-models: setup  ## how well models of shoppers know simulated shoppers of a known law; SEEDS=11-15, KINDS=purchases,sessions, SMALL

@@ -5,12 +5,14 @@ lines: the gate's gain with its interval and verdict beside the true gain of the
 spend of the selected policy and of each peer at equal spend, per shopper-week of the test weeks (`worth`); and the mean
 gain over each peer, paired, with Student's 95% interval over logs (`summary`). For each log of the tabular shop: what
 the same learner earns at four budgets beside the exact myopic policy and the exact optimum at its spend (`tabular`),
-and the mean share of their gap that it closes (`tabular summary`). Run by `make bench-promotion`:
+and the mean share of their gap that it closes (`tabular summary`). For each log of `PARTS=temperatures` (8,000 shoppers
+unless asked otherwise): what a first night of the loop of offers says of each temperature, and which is shipped
+(`temperature`, `temperature summary`). Run by `make bench-promotion`:
 
 - `SEEDS=1-5`: logs, from the first to the last.
 - `SHOPPERS=1000`: of each log.
 - `TRUTH=8000`: shoppers that truths are played on.
-- `PARTS=shop,tabular`: which shops.
+- `PARTS=shop,tabular`: which shops; and `temperatures`.
 - `SMALL=1`: few updates, to see that everything runs.
 """
 
@@ -26,6 +28,7 @@ from scipy.stats import t as student_t
 from rl.logs import configure_logs
 from tests.bench.promotion.night_trial import ABOVE, NightTrial, Row, Size
 from tests.bench.promotion.tabular_trial import TabularTrial
+from tests.bench.promotion.temperature_trial import TemperatureTrial, shipped_by_rule
 
 
 def main() -> None:
@@ -37,14 +40,12 @@ def main() -> None:
         _shop(seeds, is_small)
     if "tabular" in parts:
         _tabular(seeds, is_small)
+    if "temperatures" in parts:
+        _temperatures(seeds, is_small)
 
 
 def _shop(seeds: list[int], is_small: bool) -> None:
-    size = Size(
-        n_shoppers=int(os.environ.get("SHOPPERS", "150" if is_small else "1000")),
-        n_truth=int(os.environ.get("TRUTH", "600" if is_small else "8000")),
-        is_small=is_small,
-    )
+    size = _size(is_small, n_shoppers=1000)
     gains: dict[str, dict[str, list[float]]] = {kind: {} for kind in ABOVE}
     for seed in seeds:
         trial = NightTrial.of(seed, size)
@@ -69,6 +70,23 @@ def _tabular(seeds: list[int], is_small: bool) -> None:
             "kind": "tabular summary",
             "closed": {str(budget): mean_with_interval(values) for budget, values in closed.items()},
         }
+    )
+
+
+def _temperatures(seeds: list[int], is_small: bool) -> None:
+    size, rows = _size(is_small, n_shoppers=8000), []
+    for seed in seeds:
+        for row in TemperatureTrial.of(seed, size).rows():
+            _say(row)
+            rows.append(row)
+    _say(shipped_by_rule(rows))
+
+
+def _size(is_small: bool, *, n_shoppers: int) -> Size:
+    return Size(
+        n_shoppers=int(os.environ.get("SHOPPERS", "150" if is_small else str(n_shoppers))),
+        n_truth=int(os.environ.get("TRUTH", "600" if is_small else "8000")),
+        is_small=is_small,
     )
 
 

@@ -1,21 +1,33 @@
-"""What is shipped where one of 24 learned candidates is selected on validation visits: by the rule, and by the surest.
+"""What is shipped where one of 24 learned candidates is selected before the test visits: by the rule, and by others.
 
-Shipped is the true gain of the selected candidate where the gate's bound on the test visits and its floors let it
-through, else 0. Both rules choose among the same candidates of the same nights, so their difference is paired.
+Shipped is the true gain of the selected candidate where the gate lets it through, else 0. The rule is a night's: what
+the gate may ship most of on validation visits, its temperature chosen by all of its temperatures together; beside it
+each temperature by itself, and the surest gain. All choose among the same candidates of the same nights, so their
+differences are paired.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cache
 
 import numpy as np
 
 from conf.specs.judging import Gate
 from rl.data.logged_episodes import FloatArray
+from rl.gate.rules import Decision
 from rl.night.gate_ahead import GateAhead
-from rl.ope.intervals.intervals import skew_corrected_interval, standard_error, student_interval
-from tests.bench.gate.fast_nights import Sizes, Visits, fitted_q, gain_sums, sizes_of
+from rl.night.temperature_gains import temperature_gains
+from rl.ope.intervals.intervals import standard_error
+from tests.bench.gate.fast_nights import (
+    Sizes,
+    Visits,
+    fitted_q,
+    gain_sums,
+    judged_splits,
+    sizes_of,
+)
 from tests.bench.gate.one_step_nights import TRAIN, VALIDATION
 from tests.bench.gate.one_step_shop import N_ACTIONS, N_VISITS, OneStepShop
 from tests.rl.ope.tabular_mdp import TablePolicy
@@ -27,31 +39,84 @@ SIZES = (1500, 2500, 6000)
 
 @dataclass(frozen=True)
 class Shipped:
-    """What each rule ships on one night, as a share of the behavior policy's value."""
+    """What each rule ships on one night, as a share of the behavior policy's value.
+
+    Attributes:
+        rule: a night's.
+        apart: the same, but that each temperature stands by itself.
+        surest: gain in standard errors.
+    """
 
     rule: float
+    apart: float
     surest: float
 
 
 def shipped(name: str, n: int, seed: int, *, gate: Gate, alpha: float) -> Shipped:
-    """Return what both rules ship of one shop's candidates; every seed is another shop."""
+    """Return what each rule ships of one shop's candidates; every seed is another shop."""
     shop = replace(SHOPS[name], n=n, seed=seed)
     splits = [
-        Visits.of(shop.log(int(share * n), 10 * seed + number, is_test=number == 3))
+        shop.log(int(share * n), 10 * seed + number, is_test=number == 3)
         for number, share in ((1, TRAIN), (2, VALIDATION), (3, 1.0))
     ]
-    train, validation, test = splits
+    train_split, validation_split, test_split = splits
+    train, validation = Visits.of(train_split), Visits.of(validation_split)
     q, rng = fitted_q(train), np.random.default_rng(seed)
     policies = [policy for _ in range(N_RESAMPLES) for policy in learned(train, rng, TEMPERATURES)]
     ahead = ahead_of(gate, alpha)
     seen = [seen_on(policy, validation, q) for policy in policies]
+    chosen = max(range(len(policies)), key=lambda one: rank(seen[one], ahead))
+    picked = {
+        "rule": at_shared_temperature(chosen, policies, seen, validation, q, ahead),
+        "apart": chosen,
+        "surest": max(range(len(policies)), key=lambda one: _by_certainty(seen[one], ahead)),
+    }
 
-    def value(policy: TablePolicy) -> float:
-        return shop.gain(policy) if _passes(policy, test, q, gate=gate, alpha=alpha) else 0.0
+    @cache
+    def value(one: int) -> float:
+        before = (train_split, validation_split)
+        verdict = judged_splits(policies[one], before, test_split, gate=gate, alpha=alpha, seed=seed)[1]
+        return shop.gain(policies[one]) if verdict.decision is Decision.PROMOTE else 0.0
 
-    by_rule = max(range(len(policies)), key=lambda one: rank(seen[one], ahead))
-    surest = max(range(len(policies)), key=lambda one: _by_certainty(seen[one], ahead))
-    return Shipped(value(policies[by_rule]), value(policies[surest]))
+    return Shipped(**{rule: value(one) for rule, one in picked.items()})
+
+
+def at_shared_temperature(
+    chosen: int, policies: Sequence[TablePolicy], seen: Sequence[Seen], rows: Visits, q: FloatArray, ahead: GateAhead
+) -> int:
+    """Return which of the chosen candidate's temperatures may ship most, by what all of them say, as a night does."""
+    own = [one for one in siblings(chosen) if rank(seen[one], ahead)[0]]
+    if len(own) < 2 or chosen not in own:
+        return chosen
+    influence = np.array([gain_sums(policies[one], rows, q).influence() for one in own])
+    n_units = influence.shape[1]
+    told = temperature_gains(
+        np.array([seen[one].gain for one in own]),
+        influence @ influence.T / (n_units * (n_units - 1)),
+        np.array([predicted_gain(policies[one], rows, q) for one in own]),
+    )
+    shipped_of = [
+        chance_of(seen[one], ahead) * ahead.gain_to_ship(float(gain), float(error), estimate_error=seen[one].error)
+        for one, gain, error in zip(own, told.gain, told.error, strict=True)
+    ]
+    return own[int(np.argmax(shipped_of))]
+
+
+def siblings(one: int) -> range:
+    """Return the candidates of the same resample: all its temperatures."""
+    first = one - one % len(TEMPERATURES)
+    return range(first, first + len(TEMPERATURES))
+
+
+def predicted_gain(policy: TablePolicy, rows: Visits, q: FloatArray) -> float:
+    """Return the gain that a Q-function alone tells, `(N_VISITS, N_ACTIONS)`."""
+    value = (policy.table * q).sum(axis=1)[rows.visit]
+    return float((value - q[rows.visit, rows.action]).mean())
+
+
+def chance_of(seen: Seen, ahead: GateAhead) -> float:
+    """Return the chance that test visits meet the floors."""
+    return ahead.chance_of_floors(seen.sizes.effective, seen.sizes.rewarded, seen.sizes.differing)
 
 
 def ahead_of(gate: Gate, alpha: float) -> GateAhead:
@@ -87,7 +152,7 @@ def seen_on(policy: TablePolicy, rows: Visits, q: FloatArray) -> Seen:
 
 def rank(seen: Seen, ahead: GateAhead) -> tuple[bool, float]:
     """Return the key that sorts policies as a night does: by what the gate is to be expected to ship of them."""
-    chance = ahead.chance_of_floors(seen.sizes.effective, seen.sizes.rewarded, seen.sizes.differing)
+    chance = chance_of(seen, ahead)
     if not ahead.is_within_reach(chance):
         return (False, seen.gain - seen.error)
     return (True, chance * ahead.gain_to_ship(seen.gain, seen.error))
@@ -99,16 +164,6 @@ def _by_certainty(seen: Seen, ahead: GateAhead) -> tuple[bool, float]:
         seen.sizes.effective >= ahead.effective_sample_size and seen.sizes.rewarded >= ahead.effective_rewarded
     )
     return (True, seen.gain / seen.error) if is_supported else (False, seen.gain - seen.error)
-
-
-def _passes(policy: TablePolicy, rows: Visits, q: FloatArray, *, gate: Gate, alpha: float) -> bool:
-    sums, sizes = gain_sums(policy, rows, q), sizes_of(policy, rows)
-    lower = min(form(sums, level=1 - 2 * alpha).lower for form in (student_interval, skew_corrected_interval))
-    floors_are_met = (
-        min(sizes.effective, sizes.differing) >= gate.min_effective_sample_size
-        and sizes.rewarded >= gate.min_effective_rewarded
-    )
-    return lower > 0 and floors_are_met
 
 
 def learned(train: Visits, rng: np.random.Generator, temperatures: Sequence[float]) -> list[TablePolicy]:
@@ -129,19 +184,16 @@ def learned(train: Visits, rng: np.random.Generator, temperatures: Sequence[floa
 
 
 def selection_line(name: str, n: int, nights: list[Shipped]) -> dict[str, object]:
-    """Return what each rule ships on average, and the paired difference in points with its standard error."""
-    rule, surest = (np.array([getattr(night, field) for night in nights]) for field in ("rule", "surest"))
-    more = 100 * (rule - surest)
-    return {
-        "bench": "gate",
-        "log": "selection",
-        "shop": name,
-        "shoppers": n,
-        "nights": len(nights),
-        "shipped": round(float(rule.mean()), 4),
-        "shipped_by_surest": round(float(surest.mean()), 4),
-        "promoted": round(float((rule != 0).mean()), 4),
-        "promoted_by_surest": round(float((surest != 0).mean()), 4),
-        "more_points": round(float(more.mean()), 2),
-        "more_points_se": round(float(more.std(ddof=1)) / float(np.sqrt(len(nights))), 2),
-    }
+    """Return what each rule ships on average, and paired differences in points with their standard errors."""
+    found = {field.name: np.array([getattr(night, field.name) for night in nights]) for field in fields(Shipped)}
+    line: dict[str, object] = {"bench": "gate", "log": "selection", "shop": name, "shoppers": n, "nights": len(nights)}
+    for rule, gains in found.items():
+        line |= {
+            f"shipped_{rule}": round(float(gains.mean()), 4),
+            f"promoted_{rule}": round(float((gains != 0).mean()), 4),
+        }
+    for other in ("apart", "surest"):
+        more = 100 * (found["rule"] - found[other])
+        line[f"more_than_{other}"] = round(float(more.mean()), 2)
+        line[f"more_than_{other}_se"] = round(float(more.std(ddof=1)) / float(np.sqrt(len(nights))), 2)
+    return line

@@ -87,7 +87,7 @@ class NightTrial:
     @classmethod
     def of(cls, seed: int, size: Size) -> NightTrial:
         """The log is simulated, candidates are trained, and one is chosen and judged."""
-        settings, pipeline = shop_of_a_year(seed, size.n_shoppers), _pipeline(size)
+        settings, pipeline = shop_of_a_year(seed, size.n_shoppers), bench_pipeline(size)
         night = SimulatedNight(settings, pipeline, seen_log(settings, pipeline))
         return cls.judged(seed, size, night, night.candidates())
 
@@ -96,32 +96,8 @@ class NightTrial:
         """One of the trained candidates is chosen, and judged."""
         pipeline = night.pipeline
         how = EvaluationSettings.from_scenario(pipeline.scenario)
-        train, validation, test = (night.episodes("train"), night.episodes("validation"), night.episodes("test"))
-        selection = night.select(trained, train, validation, how)
-        name, policy = selection.best.policy.name, selection.best.policy
-        estimator = pipeline.scenario.evaluation.estimator
-        judged = replace(how, estimators=(estimator,))
-        evaluation = evaluate_policies({name: policy}, train=train, test=test, settings=judged)
-        metrics = {
-            rail.metric: evaluate_policies({name: policy}, train=train, test=test, settings=judged, outcome=rail.metric)
-            for rail in pipeline.scenario.gate.guardrails
-        }
-        level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, LAST_DATE).level
-        evidence = gate_evidence(
-            evaluation,
-            metrics,
-            candidate=name,
-            baseline=BEHAVIOR,
-            estimator=estimator,
-            gate=pipeline.scenario.gate,
-            alpha=level,
-            unit_of_value=pipeline.scenario.reward.unit,
-        )
-        on_splits = PolicyOnSplits(name, policy, (train, validation), test)
-        losses = split_losses(split_contributions([on_splits], settings=judged, estimator=estimator))
-        evidence = with_losses(evidence, losses, evaluation, alpha=level)
-        verdict = judge(evidence, gate_rules(pipeline.scenario.gate, alpha=level))
-        return cls(seed, size, night, trained, selection, evaluation, verdict)
+        selection = night.select(trained, night.episodes("train"), night.episodes("validation"), how)
+        return cls(seed, size, night, trained, selection, *judged_policy(night, selection.best.policy))
 
     @property
     def policy(self) -> StochasticPolicy:
@@ -130,19 +106,9 @@ class NightTrial:
 
     def estimate(self) -> Row:
         """The estimated gain of an episode over the log's policy with its interval, the true one, and the verdict."""
-        settings, pipeline = self.night.settings, self.night.pipeline
         gain = self._estimated_gain()
-        behavior = logging_policy(settings)
-        players: dict[str, Player] = {
-            BEHAVIOR: lambda weeks: weeks.play_on_columns(behavior),
-            SELECTED: player_of(self.policy, self.night),
-        }
-        judged = judged_episodes(settings, pipeline, self.night.intervals["test"])
-        truth = played_returns(
-            settings, players, judged, pipeline=pipeline, n_shoppers=self.size.n_truth, seed=self.seed
-        )
-        true = truth[SELECTED].above(truth[BEHAVIOR])
-        estimator = pipeline.scenario.evaluation.estimator
+        true, true_behavior = true_gain(self.night, self.policy, n_shoppers=self.size.n_truth, seed=self.seed)
+        estimator = self.night.pipeline.scenario.evaluation.estimator
         return {
             "kind": "estimate",
             "seed": self.seed,
@@ -158,7 +124,7 @@ class NightTrial:
             "true_error": round(true.standard_error, 3),
             "is_inside": bool(gain.lower <= true.value <= gain.upper),
             "behavior": _rounded(self.evaluation.report(BEHAVIOR, estimator).value),
-            "true_behavior": round(truth[BEHAVIOR].value().value, 3),
+            "true_behavior": round(true_behavior.value, 3),
             "reasons": list(self.verdict.reasons),
         }
 
@@ -227,6 +193,49 @@ class NightTrial:
         return next(iter(reaching_intervals([paired], level=how.confidence, resampling=how.resampling)))
 
 
+def judged_policy(night: SimulatedNight, policy: StochasticPolicy) -> tuple[PolicyEvaluation, Verdict]:
+    """Return what the gate says of a policy over the log's, on test episodes, with the evaluation that it read."""
+    pipeline, name = night.pipeline, policy.name
+    train, validation, test = (night.episodes("train"), night.episodes("validation"), night.episodes("test"))
+    estimator = pipeline.scenario.evaluation.estimator
+    judged = replace(EvaluationSettings.from_scenario(pipeline.scenario), estimators=(estimator,))
+    evaluation = evaluate_policies({name: policy}, train=train, test=test, settings=judged)
+    metrics = {
+        rail.metric: evaluate_policies({name: policy}, train=train, test=test, settings=judged, outcome=rail.metric)
+        for rail in pipeline.scenario.gate.guardrails
+    }
+    level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, LAST_DATE).level
+    evidence = gate_evidence(
+        evaluation,
+        metrics,
+        candidate=name,
+        baseline=BEHAVIOR,
+        estimator=estimator,
+        gate=pipeline.scenario.gate,
+        alpha=level,
+        unit_of_value=pipeline.scenario.reward.unit,
+    )
+    on_splits = PolicyOnSplits(name, policy, (train, validation), test)
+    losses = split_losses(split_contributions([on_splits], settings=judged, estimator=estimator))
+    evidence = with_losses(evidence, losses, evaluation, alpha=level)
+    return evaluation, judge(evidence, gate_rules(pipeline.scenario.gate, alpha=level))
+
+
+def true_gain(
+    night: SimulatedNight, policy: StochasticPolicy, *, n_shoppers: int, seed: int
+) -> tuple[TrueValue, TrueValue]:
+    """Return the true gain of a test episode over the log's policy, and the true value of that one."""
+    settings, pipeline = night.settings, night.pipeline
+    behavior = logging_policy(settings)
+    players: dict[str, Player] = {
+        BEHAVIOR: lambda weeks: weeks.play_on_columns(behavior),
+        SELECTED: player_of(policy, night),
+    }
+    judged = judged_episodes(settings, pipeline, night.intervals["test"])
+    truth = played_returns(settings, players, judged, pipeline=pipeline, n_shoppers=n_shoppers, seed=seed)
+    return truth[SELECTED].above(truth[BEHAVIOR]), truth[BEHAVIOR].value()
+
+
 def _on_columns(policy: Probabilities) -> Player:
     return lambda weeks: weeks.play_on_columns(policy)
 
@@ -235,7 +244,7 @@ def _seed_one(candidate: Candidate) -> dict[str, Any]:
     return candidate.model_dump() | {"seeds": candidate.seeds[:1], "n_checkpoints": 1}
 
 
-def _pipeline(size: Size) -> Pipeline:
+def bench_pipeline(size: Size, **scenario: Any) -> Pipeline:
     """Return the shipped scenario, its budget the same for each shopper; small, with learners of few updates."""
     shipped = promotion_pipeline()
     if shipped.scenario.budget is None:
@@ -243,6 +252,7 @@ def _pipeline(size: Size) -> Pipeline:
     changes: dict[str, Any] = {
         "budget": {"weekly": shipped.scenario.budget.weekly * size.n_shoppers / BUDGETED_SHOPPERS}
     }
+    changes |= scenario
     if size.is_small:
         changes["candidates"] = [
             {"algorithm": "bc", "seeds": [1], "n_updates": 30},

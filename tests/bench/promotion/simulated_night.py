@@ -56,9 +56,9 @@ def promotion_pipeline(**scenario: object) -> Pipeline:
     return Pipeline(source=loaded.source, scenario=parse_model(Scenario, content, "bench"))
 
 
-def shop_of_a_year(seed: int, n_shoppers: int, *, n_weeks: int = 52) -> PromotionSettings:
+def shop_of_a_year(seed: int, n_shoppers: int, *, n_weeks: int = 52, last_date: date = LAST_DATE) -> PromotionSettings:
     """The shop that `make nightly SCENARIO=promotion` writes, with another log."""
-    first = LAST_DATE - timedelta(days=n_weeks * DAYS_A_WEEK - 1)
+    first = last_date - timedelta(days=n_weeks * DAYS_A_WEEK - 1)
     return PromotionSettings(first_monday=first, n_weeks=n_weeks, n_shoppers=n_shoppers, seed=seed)
 
 

@@ -11,6 +11,7 @@ from tests.bench.bench_promotion import mean_with_interval, seeds_of
 from tests.bench.promotion.night_trial import ABOVE, MYOPIC, SELECTED, UNEXPLORING, NightTrial, Size
 from tests.bench.promotion.peers_at_equal_spend import column_peers, expected_spend, row_peers, weekly_decisions
 from tests.bench.promotion.tabular_trial import TabularTrial
+from tests.bench.promotion.temperature_trial import TEMPERATURES, TemperatureTrial, shipped_by_rule
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,26 @@ def test_the_interval_over_logs_is_student_s() -> None:
     """Of 1, 2 and 3 around 2, by the table's 4.303; one log has none."""
     assert mean_with_interval([1.0, 2.0, 3.0]) == {"mean": 2.0, "lower": -0.484, "upper": 4.484, "logs": 3}
     assert mean_with_interval([1.0])["lower"] is None
+
+
+def test_each_temperature_stands_beside_its_truth_and_who_selects_it() -> None:
+    """Every rule selects one of them, the narrow ones none of those that they don't know."""
+    rows = TemperatureTrial.of(1, Size(n_shoppers=120, n_truth=150, is_small=True)).rows()
+    assert [row["temperature"] for row in rows] == [*TEMPERATURES]
+    rules = [key for key in rows[0] if key.startswith("selected_")]
+    assert len(rules) == 4
+    assert all(sum(row[rule] for row in rows) == 1 for rule in rules)
+    assert not any(rows[-1][rule] for rule in rules if rule.endswith("of_two"))
+    assert all(row["shipped"] == (row["true_gain"] if row["verdict"] == "promote" else 0.0) for row in rows)
+
+
+def test_what_rules_ship_is_a_mean_over_nights() -> None:
+    """Of two nights, in one of which the selected temperature is promoted."""
+    rows = [
+        {"seed": seed, "temperature": t, "true_gain": g, "shipped": s, "selected_a": a, "selected_b": not a}
+        for seed, t, g, s, a in ((1, 0.1, 0.6, 0.0, True), (1, 0.3, 0.5, 0.5, False), (2, 0.1, 0.4, 0.4, True))
+    ] + [{"seed": 2, "temperature": 0.3, "true_gain": 0.3, "shipped": 0.3, "selected_a": False, "selected_b": True}]
+    found = shipped_by_rule(rows)
+    assert found["nights"] == 2
+    assert (found["a"], found["b"]) == ({"shipped": 0.2, "promoted": 1}, {"shipped": 0.4, "promoted": 2})
+    assert found["at 0.1"] == {"true_gain": 0.5, "shipped": 0.2, "promoted": 1}
