@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _POSTGRES = re.compile(r"postgresql(\+[a-z0-9]+)?://")
+
+SQLITE = "sqlite:///"
+"""What addresses of SQLite files begin with."""
 
 
 def is_postgres(address: str) -> bool:
     """Return whether the address is one of PostgreSQL, by whatever driver."""
     return _POSTGRES.match(address) is not None
+
+
+def sqlite_file(address: str) -> Path | None:
+    """Return the file that an address of SQLite names; None for other addresses."""
+    path = address.partition("?")[0].removeprefix(SQLITE)
+    is_file = address.startswith(SQLITE) and path not in ("", ":memory:")
+    return Path(path).absolute() if is_file else None
 
 
 def without_password(address: str) -> str:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from conf.alert_settings import ALERT_VARIABLES, AlertSettings, alert_misfits
-from conf.database_address import is_postgres, without_password
+from conf.database_address import SQLITE, is_postgres, sqlite_file, without_password
 from conf.errors import SettingError
 from conf.paths import model_artifacts
 from conf.specs.strict_yaml import suggest
@@ -21,8 +21,6 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 # In a path these are escapes or parameters of database addresses, or patterns to Spark.
 _UNFIT = "%?*[]{}\\"
-
-_SQLITE = "sqlite:///"
 
 _EMBEDDED, _REDIS = "embedded", ("redis://", "rediss://", "unix://")
 
@@ -122,7 +120,7 @@ class Settings:
         return cls(
             home=home,
             lake=lake,
-            mlflow_uri=given.get("NIGHTCART_MLFLOW_URI") or f"{_SQLITE}{home / 'mlflow.db'}",
+            mlflow_uri=given.get("NIGHTCART_MLFLOW_URI") or f"{SQLITE}{home / 'mlflow.db'}",
             approval=given.get("NIGHTCART_APPROVAL") or None,
             tonight=date.fromisoformat(tonight) if tonight else None,
             source=given.get("NIGHTCART_SOURCE") or "simulated_shop",
@@ -142,7 +140,7 @@ class Settings:
             serving_key=given.get("NIGHTCART_SERVING_KEY") or None,
             alerts=AlertSettings.of(given),
             airflow_database=_airflow_database(given),
-            airflow_sqlite=_sqlite_file(given.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or ""),
+            airflow_sqlite=sqlite_file(given.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or ""),
             lineage=given.get("NIGHTCART_LINEAGE") or None,
             spark_options=Path(given["NIGHTCART_SPARK_OPTIONS"]) if given.get("NIGHTCART_SPARK_OPTIONS") else None,
             given_artifacts=_uri(given.get("NIGHTCART_MLFLOW_ARTIFACTS") or ""),
@@ -152,7 +150,7 @@ class Settings:
     @property
     def mlflow_database(self) -> Path | None:
         """The file of MLflow's SQLite database; None where a server, a folder or another database is the registry."""
-        return _sqlite_file(self.mlflow_uri)
+        return sqlite_file(self.mlflow_uri)
 
     @property
     def airflow_file(self) -> Path:
@@ -170,7 +168,7 @@ class Settings:
         except (OSError, UnicodeDecodeError):
             return found
         address = noted.partition(" ")[2].rpartition(" pool of ")[0]
-        return [*found, *(path for path in [_sqlite_file(address)] if path is not None)]
+        return [*found, *(path for path in [sqlite_file(address)] if path is not None)]
 
     @property
     def shown_mlflow_uri(self) -> str:
@@ -299,13 +297,6 @@ def _misfit_databases(given: Mapping[str, str]) -> list[str]:
     if artifacts and mlflow.startswith("http"):
         problems.append("NIGHTCART_MLFLOW_ARTIFACTS: the server named by NIGHTCART_MLFLOW_URI decides; unset one")
     return problems
-
-
-def _sqlite_file(address: str) -> Path | None:
-    """Return the file that an address of SQLite names; None for other addresses."""
-    path = address.partition("?")[0].removeprefix(_SQLITE)
-    is_file = address.startswith(_SQLITE) and path not in ("", ":memory:")
-    return Path(path).absolute() if is_file else None
 
 
 def _airflow_database(given: Mapping[str, str]) -> str | None:

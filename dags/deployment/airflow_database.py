@@ -10,12 +10,10 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from conf.database_address import is_postgres, without_password
+from conf.database_address import SQLITE, is_postgres, sqlite_file, without_password
 from conf.errors import NightcartError
 from conf.postgres_dump import dump_postgres, holds_tables
 from conf.sqlite_copy import copy_sqlite
-
-_SQLITE = "sqlite:///"
 
 
 class DatabaseError(NightcartError):
@@ -59,24 +57,19 @@ def make_database(environment: Mapping[str, str], log: Path) -> None:
 
 def _database(address: str) -> str:
     """Return which database the address names: a SQLite file's without how long to wait for it, and the like."""
-    return address.partition("?")[0] if address.startswith(_SQLITE) else address
-
-
-def _file(address: str) -> Path | None:
-    """Return the SQLite file that the address names; None for another database."""
-    return Path(_database(address).removeprefix(_SQLITE)) if address.startswith(_SQLITE) else None
+    return address.partition("?")[0] if address.startswith(SQLITE) else address
 
 
 def _is_there(address: str) -> bool:
     """Return False where the database was a SQLite file that is gone; other databases are their keepers' matter."""
-    path = _file(address)
+    path = sqlite_file(address)
     return path is None or path.exists()
 
 
 def _copy(address: str, home: Path) -> None:
     """Copy the database where there is one that holds anything: what follows can't be undone."""
     out = home / f"before-{version('apache-airflow-core')}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-    path = _file(address)
+    path = sqlite_file(address)
     if path is not None:
         if path.exists() and path.stat().st_size:
             copy_sqlite(path, out.with_name(f"{out.name}.db"))

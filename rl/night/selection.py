@@ -19,7 +19,7 @@ from rl.night.gate_ahead import GateAhead
 from rl.night.single_decisions import NOTE, SingleDecisionGain, SingleDecisions
 from rl.night.temperature_gains import temperature_gains
 from rl.ope.estimators.registry import ESTIMATORS
-from rl.ope.intervals.intervals import standard_error
+from rl.ope.intervals.intervals import covariance, standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.overlap.differing_units import effective_differing_units
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, PolicyValueReport, evaluate_policies
@@ -228,11 +228,9 @@ def _at_shared_temperature(
     if len(own) < 2 or len(predicted) < len(own) or best.gain_to_ship is None or best.single_decisions is not None:
         return best
     baseline = evaluation.sums[BEHAVIOR, estimator]
-    influence = np.array([difference(evaluation.sums[name, estimator], baseline).influence() for name in own])
-    n_units = influence.shape[1]
     found = temperature_gains(
         np.array([one.gain for one in own.values()]),
-        influence @ influence.T / (n_units * (n_units - 1)),
+        covariance([difference(evaluation.sums[name, estimator], baseline) for name in own]),
         np.array(predicted),
     )
     shared = [

@@ -139,6 +139,13 @@ def standard_error(sums: RatioSums) -> float:
     return float(np.sqrt(np.square(sums.influence()).sum() / (sums.n_units * (sums.n_units - 1))))
 
 
+def covariance(estimates: Sequence[RatioSums]) -> FloatArray:
+    """Return how estimates on the same units err together, `(n, n)`: `standard_error` squared on the diagonal."""
+    influence = np.array([sums.influence() for sums in estimates])
+    n_units = influence.shape[1]
+    return np.asarray(influence @ influence.T / (n_units * (n_units - 1)))
+
+
 def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
     """Return the Student interval with its quantiles moved for the skewness of the units' influence values.
 

@@ -19,7 +19,7 @@ from rl.data.logged_episodes import FloatArray
 from rl.gate.rules import Decision
 from rl.night.gate_ahead import GateAhead
 from rl.night.temperature_gains import temperature_gains
-from rl.ope.intervals.intervals import standard_error
+from rl.ope.intervals.intervals import covariance, standard_error
 from tests.bench.gate.fast_nights import (
     Sizes,
     Visits,
@@ -88,11 +88,9 @@ def at_shared_temperature(
     own = [one for one in siblings(chosen) if rank(seen[one], ahead)[0]]
     if len(own) < 2 or chosen not in own:
         return chosen
-    influence = np.array([gain_sums(policies[one], rows, q).influence() for one in own])
-    n_units = influence.shape[1]
     told = temperature_gains(
         np.array([seen[one].gain for one in own]),
-        influence @ influence.T / (n_units * (n_units - 1)),
+        covariance([gain_sums(policies[one], rows, q) for one in own]),
         np.array([predicted_gain(policies[one], rows, q) for one in own]),
     )
     shipped_of = [

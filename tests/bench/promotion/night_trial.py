@@ -123,7 +123,7 @@ class NightTrial:
             "true_gain": round(true.value, 3),
             "true_error": round(true.standard_error, 3),
             "is_inside": bool(gain.lower <= true.value <= gain.upper),
-            "behavior": _rounded(self.evaluation.report(BEHAVIOR, estimator).value),
+            "behavior": rounded(self.evaluation.report(BEHAVIOR, estimator).value),
             "true_behavior": round(true_behavior.value, 3),
             "reasons": list(self.verdict.reasons),
         }
@@ -278,5 +278,6 @@ def _worth(seed: int, name: str, truth: PolicyTruth, above: Mapping[str, TrueVal
     return row
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """Return the value to three digits, where there is one."""
     return None if value is None else round(value, 3)

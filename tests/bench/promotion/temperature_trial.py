@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 
 from conf.specs.scenario import Pipeline
-from rl.gate.rules import Decision, Verdict
+from rl.gate.rules import Decision
 from rl.night.selection import Selection
 from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR, EvaluationSettings
-from tests.bench.promotion.night_trial import Row, Size, bench_pipeline, judged_policy, true_gain
+from tests.bench.promotion.night_trial import Row, Size, bench_pipeline, judged_policy, rounded, true_gain
 from tests.bench.promotion.simulated_night import SimulatedNight, seen_log, shop_of_a_year
 
 TEMPERATURES = (0.1, 0.3, 0.6)
@@ -70,13 +70,13 @@ class TemperatureTrial:
                     "kind": "temperature",
                     "seed": self.seed,
                     "temperature": temperature,
-                    "validation_gain": _rounded(choice.gain),
-                    "validation_error": _rounded(choice.error),
-                    "gain": _rounded(gain.value()),
+                    "validation_gain": rounded(choice.gain),
+                    "validation_error": rounded(choice.error),
+                    "gain": rounded(gain.value()),
                     "verdict": verdict.decision.value,
-                    "true_gain": _rounded(true.value),
-                    "true_error": _rounded(true.standard_error),
-                    "shipped": _rounded(true.value if _passes(verdict) else 0.0),
+                    "true_gain": rounded(true.value),
+                    "true_error": rounded(true.standard_error),
+                    "shipped": rounded(true.value if verdict.decision is Decision.PROMOTE else 0.0),
                     "selected_together": temperature == together[0],
                     "selected_apart": temperature == apart[0],
                     "selected_together_of_two": temperature == together[1],
@@ -116,11 +116,3 @@ def _pipeline(size: Size, temperatures: tuple[float, ...]) -> Pipeline:
 def _apart(selection: Selection) -> float:
     """Return the temperature that ranks first by itself."""
     return max(selection.at_temperatures, key=lambda one: one.rank).policy.temperature
-
-
-def _passes(verdict: Verdict) -> bool:
-    return verdict.decision is Decision.PROMOTE
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

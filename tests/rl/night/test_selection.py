@@ -192,6 +192,19 @@ def test_temperatures_of_the_selected_candidate_are_told_together(monkeypatch: p
     assert selection.best.shared_gain_to_ship == pytest.approx(expected, rel=1e-6)
 
 
+def test_seeds_are_apart_by_what_ranks_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the selected one moved to another temperature is no difference between seeds, nor is who was selected."""
+    two = {f"good-{seed}": policy(f"good-{seed}", [0.0, 2.0, 0.1 * seed]) for seed in (1, 2)}
+    plain = select(two)
+    together = TemperatureGains(np.array([0.01, 0.05]), np.array([0.001, 0.001]))
+    monkeypatch.setattr(rl.night.selection, "temperature_gains", lambda *_: together)
+    moved = select(two)
+    assert (plain.best.policy.temperature, moved.best.policy.temperature) == (0.5, 4.0)
+    assert moved.best.policy.name == plain.best.policy.name
+    assert moved.seeds == plain.seeds
+    assert number(plain.seeds.gain) > 0
+
+
 def test_without_luck_all_temperatures_together_say_what_each_says() -> None:
     """The sharper one gains more at plenty of shoppers; where nothing may pass, nothing is told together."""
     assert select().best.shared_gain_to_ship == pytest.approx(number(select().best.gain_to_ship), rel=0.1)
