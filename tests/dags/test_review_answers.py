@@ -32,6 +32,7 @@ DAG = "review_recommendation"
 APPROVED, REJECTED, OVERDUE, BOLD = "2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"
 ENDED = ("success", "failed")
 SECONDS_TO_READ, SECONDS_BUSY = 8, 9
+PEOPLE = 8
 
 # The review of the shipped scenario, with two people who may answer and a limit above which both have to.
 DAGS = """# A DAG of Airflow, which looks for the two words before it reads a file.
@@ -235,6 +236,17 @@ def test_an_answer_waits_for_a_database_that_is_busy(reviewed: Reviewed) -> None
             answered_late.result()
     database.close()
     assert api.paused()[DAG]
+
+
+def test_people_who_write_at_once_are_all_answered(reviewed: Reviewed) -> None:
+    """Airflow's audit log waits for the database in the event loop, without which no other request can end."""
+    api = AirflowApi(reviewed.address, reviewed.home / "airflow" / "passwords.json")
+    api.pause(DAG)
+    days = [f"2026-03-{number:02d}" for number in range(1, 31)]
+    with ThreadPoolExecutor(PEOPLE) as threads:
+        begun = list(threads.map(lambda day: api.trigger(DAG, day), days))
+    assert len(set(begun)) == len(days)
+    assert set(days) <= set(api.runs(DAG))
 
 
 def test_the_page_opens_for_whoever_is_logged_in(reviewed: Reviewed) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.configuration import conf as airflow_settings
 from airflow.plugins_manager import AirflowPlugin
 
+from conf.database_address import SQLITE
+from dags.deployment.one_writer import OneWriter
 from dags.deployment.served_pages import PREFIX, ServedPages
 
 
@@ -19,3 +22,14 @@ class NightcartPages(AirflowPlugin):
     external_views: list[dict[str, Any]] = [  # noqa: RUF012
         {"name": "nightcart", "href": f"{PREFIX}/", "destination": "nav", "nav_top_level": True}
     ]
+
+
+class OneWriterOnSqlite(AirflowPlugin):
+    """Requests that write go through one after the other where Airflow's database takes one writer."""
+
+    name = "nightcart_one_writer"
+    fastapi_root_middlewares: list[dict[str, Any]] = (
+        [{"middleware": OneWriter, "name": "one writer"}]
+        if airflow_settings.get("database", "sql_alchemy_conn").startswith(SQLITE)
+        else []
+    )
