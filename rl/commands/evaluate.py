@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 import torch
+from mlflow import MlflowClient
 
 from conf.paths import Lake, Run
 from conf.settings import PROJECT_ROOT, Settings
@@ -24,6 +25,7 @@ from rl.gate.rules import Decision
 from rl.learning.trained_candidates import load_candidates, untrained
 from rl.night.figures.night_figures import night_figures
 from rl.night.night import RegistryBefore, whole_night
+from rl.night.over_control import IsOurs
 from rl.night.tonight_trial import declared_look, find_trial, frozen_policy, taken_look, void_look
 from rl.night.trial_night import trial_night
 from rl.orders.night_figures import order_night_figures
@@ -35,12 +37,16 @@ from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules
 from rl.registry.champion import at_budget, find_champion, under_rules
 from rl.registry.entry import NightKey
+from rl.registry.launches import launches
 from rl.registry.looks import find_looks, level_of_look
 from rl.registry.memory import known_looks
 from rl.registry.order_champion import find_order_champion
 from rl.registry.readiness import settle_model
 from rl.registry.store import open_store
 from rl.registry.trials import Trial
+from rl.registry.versions import own_versions
+from rl.serving.decide import FALLBACK_VERSION
+from rl.serving.explored import MIXTURE
 
 
 def run(
@@ -195,8 +201,20 @@ def _registered(
         looks = find_looks(client, key, known_looks(settings))
         trial = find_trial(client, settings, key)
         frozen = None if trial is None else (trial, frozen_policy(client, trial))
+        is_ours = _whose(client, settings, key.model)
     level = level_of_look(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
-    return RegistryBefore(key, champion, level, changes), frozen
+    return RegistryBefore(key, champion, level, changes, is_ours), frozen
+
+
+def _whose(client: MlflowClient, settings: Settings, model: str) -> IsOurs:
+    """Return whether decisions under a policy version were a service's; none were where nothing was ever approved."""
+    launched = launches(settings.home, model)
+    if not launched:
+        return lambda _: False
+    ours = {one.policy_version for one in launched} | {
+        one.tags.get("policy_version") for one in own_versions(client, model)
+    }
+    return lambda name: name in ours or name == FALLBACK_VERSION or name.startswith(MIXTURE)
 
 
 def _code_hash() -> str:

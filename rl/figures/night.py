@@ -107,6 +107,8 @@ class NightFigures(StrictModel):
         compared_with: what the gain is over: that version, or `behavior` where it couldn't be compared.
         estimator: the one that the gate may use.
         gain: that the verdict rests on; None where there is none.
+        over_control: over the shop's own rule, which control keeps; None where it can't be told, or an earlier release
+            didn't.
         reports: of all policies by the gate's estimator and those beside it, on test episodes.
         second_reports: of candidate and baseline by the estimators that only give second opinions.
         metric_reports: of the guardrails' side metrics, by metric.
@@ -145,6 +147,7 @@ class NightFigures(StrictModel):
     compared_with: str
     estimator: str
     gain: Gain | None
+    over_control: Gain | None = None
     reports: tuple[ValueFigures, ...]
     second_reports: tuple[ValueFigures, ...] = ()
     metric_reports: dict[str, tuple[ValueFigures, ...]]

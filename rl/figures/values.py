@@ -9,6 +9,9 @@ from typing import Protocol, Self
 
 from conf.specs.strict_yaml import StrictModel
 
+CONTROL = "control"
+"""Baseline of gains over the shop's own rule, where a service made a part of the log."""
+
 
 class Bounds(Protocol):
     """Whatever holds a figure with its bounds."""

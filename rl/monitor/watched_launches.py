@@ -56,6 +56,8 @@ def days_of_changes(settings: Settings, model: str, source: Source) -> frozenset
 
 def _watched(client: MlflowClient, launch: Launch, zone: ZoneInfo) -> WatchedLaunch:
     promise = None if launch.promise is None else launch.promise.against_control
+    if promise is not None and not promise.is_paired:
+        promise = None  # an earlier release's, over what made the log: mostly the version before
     end = launch.end
     ended = None if end is None or end.at is None else end.at.date()
     policy_version, night = launch.policy_version, launch.night

@@ -20,6 +20,7 @@ from rl.night.doubts.clipping import night_clip_sensitivity
 from rl.night.doubts.confounding import ConfoundingSensitivity, confounding_sensitivity
 from rl.night.doubts.loggers import LoggersReport, night_loggers
 from rl.night.losses import BeforeTest, night_losses
+from rl.night.over_control import GainOverControl, IsOurs, gain_over_control
 from rl.night.samples import NightSamples, night_samples
 from rl.night.selection import Selection
 from rl.ope.contenders import Contender
@@ -53,6 +54,7 @@ class NightEvaluation:
         unknown_actions: share of the test decisions by actions that the candidate doesn't know.
         headlines: what a reader must know before it.
         closeness: how near another verdict is; None where no training could turn it.
+        over_control: the candidate's gain over the shop's own rule; None where it can't be told.
     """
 
     evaluation: PolicyEvaluation
@@ -69,6 +71,7 @@ class NightEvaluation:
     unknown_actions: float = 0.0
     headlines: tuple[Headline, ...] = ()
     closeness: Closeness | None = None
+    over_control: GainOverControl | None = None
 
 
 def evaluate_night(
@@ -79,6 +82,7 @@ def evaluate_night(
     level: NightLevel,
     before: BeforeTest,
     settings: EvaluationSettings,
+    is_ours: IsOurs,
 ) -> NightEvaluation:
     """Return the report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
 
@@ -89,6 +93,7 @@ def evaluate_night(
         level: one-sided, that tonight's look may spend.
         before: training episodes, on which Q-functions are fitted, and validation episodes; losses count in both.
         settings: of the evaluation.
+        is_ours: whose decisions are a service's.
     """
     pipeline, gate = dataset.pipeline, dataset.pipeline.scenario.gate
     estimator = pipeline.scenario.evaluation.estimator
@@ -143,6 +148,7 @@ def evaluate_night(
         unknown_actions=unknown_actions(known.episodes),
         headlines=found,
         closeness=closeness(evidence, rules, verdict, seeds=selection.seeds),
+        over_control=gain_over_control(evidence, whole, known.episodes, is_ours=is_ours, alpha=level.level),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -23,6 +23,7 @@ from rl.night.explanation.night_explanation import NightExplanation, explain_nig
 from rl.night.exploration import ExploredNight, exploration_of
 from rl.night.gate_ahead import GateAhead
 from rl.night.losses import BeforeTest
+from rl.night.over_control import IsOurs
 from rl.night.pricing import is_of_logits, shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import Selection, select_candidate
@@ -51,12 +52,14 @@ class RegistryBefore:
         champion: None where there is none.
         level: that earlier nights' looks leave for this one.
         changes: what was changed in MLflow by hand, in sentences.
+        is_ours: whether decisions under a policy version were a service's; none are where nothing was ever approved.
     """
 
     key: NightKey
     champion: Champion | None
     level: NightLevel
     changes: tuple[str, ...] = ()
+    is_ours: IsOurs = field(default=lambda _: False)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ def whole_night(
         level=registered.level,
         before=BeforeTest.of(train, validation, is_logged=pipeline.is_logged),
         settings=how,
+        is_ours=registered.is_ours,
     )
     shares = action_shares(selected, evaluation.propensities.episodes)
     return Night(

@@ -45,6 +45,7 @@ def order_night_figures(
     key, before, judged = night.before.key, night.before, night.judged
     champion = before.champion
     number = BEHAVIOR if champion is None else str(champion.version.version)
+    gain = _gain(night)
     best, trained = night.best, candidates[night.selection.best].result
     return NightFigures(
         facts=night_facts(night.dataset.pipeline, run, approval),
@@ -61,7 +62,9 @@ def order_night_figures(
         champion_in_force=number,
         compared_with=BEHAVIOR if before.compared is None else number,
         estimator=ESTIMATOR,
-        gain=_gain(night),
+        gain=gain,
+        # Once a list was followed, what the log did isn't the shop's own rule, and no group keeps that.
+        over_control=gain if gain is not None and gain.baseline == BEHAVIOR else None,
         reports=tuple(_value(judged.led, name, night) for name in _reported(night)),
         metric_reports={},
         validation_reports=(),

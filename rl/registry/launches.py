@@ -39,10 +39,10 @@ END_WORDS: dict[EndKind, str] = {
 class PromisedGain(StrictModel):
     """A gain per episode that was predicted when a version was promoted, in the scenario's reward unit.
 
-    baseline: a champion's name, or `behavior`. corrected: with the luck of passing the gate taken out, as it counts in
-    an average of promoted gains; None where that isn't known. lower, upper: each bound's one-sided confidence is
-    `level`. baseline_value: what the baseline earns, by the same estimator. is_paired: whether both were valued on the
-    same episodes together; otherwise the bounds take them for independent.
+    baseline: a champion's name, `behavior` or `control`. corrected: with the luck of passing the gate taken out, as it
+    counts in an average of promoted gains; None where that isn't known. lower, upper: each bound's one-sided confidence
+    is `level`. baseline_value: what the baseline earns. is_paired: whether both were valued on the same episodes
+    together; earlier releases took gains over control for independent differences from what made the log.
     """
 
     baseline: str
@@ -58,9 +58,9 @@ class PromisedGain(StrictModel):
 class Promise(StrictModel):
     """What a version was promoted on, from its evaluation.
 
-    gain: over what it was gated against. against_control: over the behavior policy, which a control group keeps; the
-    same gain where that was the baseline, None where none was estimated. steps: decisions that an episode's value runs
-    over.
+    gain: over what it was gated against. against_control: over the shop's own rule, which a control group keeps; the
+    same gain where that made the whole log and was the baseline, None where the rule decided for too few to tell.
+    steps: decisions that an episode's value runs over.
     """
 
     estimator: str

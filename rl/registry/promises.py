@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from scipy.special import ndtri
 
 from rl.errors import EvaluationError
 from rl.figures.night import BEHAVIOR, NightFigures, read_figures
-from rl.figures.values import ValueFigures
+from rl.figures.values import Gain
 from rl.registry.launches import Promise, PromisedGain
 from rl.registry.versions import RegisteredVersion
 
@@ -57,16 +55,31 @@ def evaluation_of_version(client: MlflowClient, version: RegisteredVersion, own:
 
 
 def promise_of(figures: NightFigures) -> Promise | None:
-    """Return the gain that the evaluation predicts, and the one over the behavior policy; None where it told none.
+    """Return the gain that the evaluation predicts, and the one over the shop's own rule; None where it told none.
 
-    Where the gate compared with a champion, the gain over the behavior policy is the difference of two reports by the
-    same estimator, the two taken for independent: on the same episodes they seldom are, so its bounds are wide. Luck is
-    taken out of it as it is out of the gain that passed the gate.
+    An evaluation of an earlier release tells the second one only where there was no champion: its behavior policy is
+    what made the log, which is mostly the champion once one is served.
     """
-    gain = figures.gain
+    gain = _promised(figures.gain)
+    if figures.gain is None or gain is None:
+        return None
+    is_told = "over_control" in figures.model_fields_set
+    against_control = _promised(figures.over_control)
+    if not is_told and gain.baseline == BEHAVIOR:
+        against_control = gain
+    return Promise(
+        estimator=figures.gain.estimator,
+        reward_unit=figures.facts.reward_unit,
+        steps=figures.facts.steps,
+        gain=gain,
+        against_control=against_control,
+    )
+
+
+def _promised(gain: Gain | None) -> PromisedGain | None:
     if gain is None or gain.value is None or gain.lower is None or gain.upper is None:
         return None
-    over_baseline = PromisedGain(
+    return PromisedGain(
         baseline=gain.baseline,
         value=gain.value,
         corrected=gain.corrected,
@@ -75,40 +88,3 @@ def promise_of(figures: NightFigures) -> Promise | None:
         level=gain.level,
         baseline_value=gain.baseline_value,
     )
-    against_control = over_baseline if gain.baseline == BEHAVIOR else _over_behavior(figures, over_baseline)
-    return Promise(
-        estimator=gain.estimator,
-        reward_unit=figures.facts.reward_unit,
-        steps=figures.facts.steps,
-        gain=over_baseline,
-        against_control=against_control,
-    )
-
-
-def _over_behavior(figures: NightFigures, gain: PromisedGain) -> PromisedGain | None:
-    candidate = _report(figures, figures.selected.name)
-    behavior = _report(figures, BEHAVIOR)
-    if candidate is None or behavior is None or candidate.value is None or behavior.value is None:
-        return None
-    if candidate.standard_error is None or behavior.standard_error is None or not 0 < gain.level < 1:
-        return None
-    value = candidate.value - behavior.value
-    reach = float(ndtri(gain.level)) * math.hypot(candidate.standard_error, behavior.standard_error)
-    return PromisedGain(
-        baseline=BEHAVIOR,
-        value=value,
-        corrected=None if gain.corrected is None else value - (gain.value - gain.corrected),
-        lower=value - reach,
-        upper=value + reach,
-        level=gain.level,
-        baseline_value=behavior.value,
-        is_paired=False,
-    )
-
-
-def _report(figures: NightFigures, policy: str) -> ValueFigures | None:
-    """Return the report on a policy by the gate's estimator; the behavior policy's may be its logged mean alone."""
-    own = [one for one in figures.reports if one.policy == policy]
-    by_estimator = [one for one in own if one.estimator == figures.estimator and one.value is not None]
-    logged = [one for one in own if policy == BEHAVIOR and one.estimator == "on_policy"]
-    return next(iter(by_estimator or logged), None)

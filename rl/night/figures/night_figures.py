@@ -22,6 +22,7 @@ from rl.night.figures.values import (
     gain_of,
     guardrail_figures,
     notes_of,
+    over_control_of,
     truth_of,
     value_figures,
     verdict_figures,
@@ -72,6 +73,7 @@ def night_figures(
         compared_with=night.compared_with,
         estimator=evaluation.evidence.estimator,
         gain=gain_of(evaluation),
+        over_control=over_control_of(evaluation),
         reports=value_figures(evaluation.evaluation.reports),
         second_reports=value_figures(night.second_look.reports),
         metric_reports={

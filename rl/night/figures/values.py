@@ -56,6 +56,24 @@ def gain_of(night: NightEvaluation) -> Gain | None:
     )
 
 
+def over_control_of(night: NightEvaluation) -> Gain | None:
+    """Return the gain over the shop's own rule; the luck of having passed is the gate's gain's."""
+    found, gain = night.over_control, gain_of(night)
+    if found is None or gain is None or gain.value is None:
+        return None
+    luck = None if gain.corrected is None else gain.value - gain.corrected
+    return Gain(
+        baseline=found.baseline,
+        estimator=gain.estimator,
+        value=found.interval.value,
+        lower=finite(found.interval.lower),
+        upper=finite(found.interval.upper),
+        level=gain.level,
+        corrected=None if luck is None else found.interval.value - luck,
+        baseline_value=finite(found.control_value),
+    )
+
+
 def guardrail_figures(night: NightEvaluation) -> tuple[GuardrailFigures, ...]:
     """Return the side metrics against what they may rise or fall by."""
     return tuple(_guardrail(rail) for rail in night.evidence.guardrails)

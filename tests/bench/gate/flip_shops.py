@@ -191,7 +191,13 @@ class JudgedShop:
         """Return what validation and test episodes say of a candidate, and the verdict on it, as JSON values."""
         selection = replace(self.selection, best=choice)
         night = evaluate_night(
-            self.dataset, selection, champion=None, level=self.level, before=self.before, settings=self.settings
+            self.dataset,
+            selection,
+            champion=None,
+            level=self.level,
+            before=self.before,
+            settings=self.settings,
+            is_ours=lambda _: False,
         )
         return {
             "name": choice.policy.name,
