@@ -11,6 +11,12 @@ from rl.data.logged_episodes import FloatArray
 _DEPARTURE = 0.1
 """How far a true gain lies from what the Q-function's gains say of its share, as a share of the largest estimate."""
 
+_LEAST_SHARE = 0.3
+"""Below it a share says less of the gain the smaller it is: there a Q-function's errors are as large as its gains."""
+
+_BY_ITSELF = 1e6
+"""The largest departure, as a share of the largest estimate: each gain is its own estimate."""
+
 
 @dataclass(frozen=True)
 class TemperatureGains:
@@ -31,14 +37,13 @@ def temperature_gains(gain: FloatArray, covariance: FloatArray, predicted: Float
     The sharper a policy, the fewer shoppers speak for it, and the further its estimate strays: ranked each by itself,
     the temperature wins whose estimate was lucky. But one network's gains rise and fall together. By what share, a
     Q-function says, whose errors most temperatures have in common. So true gains are r_t c + d_t, with r_t the
-    predicted gain over the largest, and departures d_t of a standard deviation of a tenth of the largest estimate. What
-    temperatures say of c, gain over share, is averaged by precision, each by itself: weights that minded how estimates
-    err together could be below 0, and end outside of all that was estimated where shares are a little off (Peelle's
-    pertinent puzzle). The error of c does mind it. Each gain is then drawn from r_t c towards its own estimate by
-    d^2 / (d^2 + error^2).
+    predicted gain over the largest, and departures d_t of a standard deviation of a tenth of the largest estimate, or
+    as many times more as the least share is below .3. What temperatures say of c, gain over share, is averaged by
+    precision, each by itself: weights that minded how estimates err together could be below 0, and end outside of all
+    that was estimated where shares are a little off (Peelle's pertinent puzzle). The error of c does mind it. Each gain
+    is then drawn from r_t c towards its own estimate by d^2 / (d^2 + error^2).
 
-    Where the Q-function doesn't predict a gain at every temperature, it knows nothing of shares, and each stands by
-    itself.
+    So each stands by itself, the more the nearer a predicted gain is to 0, and altogether where one isn't above it.
 
     Args:
         gain: estimated, `(n,)`.
@@ -51,7 +56,8 @@ def temperature_gains(gain: FloatArray, covariance: FloatArray, predicted: Float
     if not (np.isfinite(covariance).all() and (variance > 0).all() and (predicted > 0).all()):
         return TemperatureGains(gain, np.sqrt(variance))
     share = predicted / predicted.max()
-    departure = np.square(_DEPARTURE * np.abs(gain).max())
+    doubt = max(1.0, _LEAST_SHARE / max(float(share.min()), np.finfo(np.float64).tiny))
+    departure = np.square(min(_DEPARTURE * doubt, _BY_ITSELF) * np.abs(gain).max())
     precision = np.square(share) / (variance + departure)
     weight = precision / precision.sum()
     common = float(weight @ (gain / share))

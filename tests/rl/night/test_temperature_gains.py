@@ -101,3 +101,16 @@ def test_each_stands_by_itself_where_nothing_tells_of_shares(seen: FloatArray, p
     found = temperature_gains(GAIN, seen, predicted)
     np.testing.assert_array_equal(found.gain, GAIN)
     np.testing.assert_array_equal(found.error, np.sqrt(np.diag(seen)))
+
+
+@pytest.mark.parametrize("least", [0.3, 0.1, 0.03, 0.001, 0.0])
+def test_a_share_near_nothing_says_ever_less(least: float) -> None:
+    """A Q-function that sees hardly a gain at one temperature has an error as large: no estimate jumps at 0."""
+    gain, errors = np.array([0.1, 0.5]), np.array([0.36, 0.22])
+    found = temperature_gains(gain, covariance(errors), np.array([1.0, least]))
+    near = temperature_gains(gain, covariance(errors), np.array([1.0, least - 1e-6]))
+    assert found.gain == pytest.approx(near.gain, abs=1e-3)
+    assert found.error == pytest.approx(near.error, abs=1e-3)
+    if least <= 0.001:
+        assert found.gain == pytest.approx(gain, abs=1e-3)
+        assert found.error == pytest.approx(errors, abs=1e-3)
