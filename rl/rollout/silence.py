@@ -32,7 +32,8 @@ def is_surely_silent(n_replaced: int, share: float) -> bool:
 
     Args:
         n_replaced: shoppers for whom what it replaces decided meanwhile.
-        share: of both arms who were drawn to get the new version: each shopper who is decided for is of it with this
-            probability.
+        share: with which each shopper who is decided for is one of those who get the new version.
     """
+    if not n_replaced:
+        return False
     return share >= 1 or n_replaced * math.log1p(-share) < math.log(SURELY_MISMATCHED)
