@@ -25,7 +25,8 @@ Follows every partition of `transitions/{name}`. `monitor` holds what the champi
 was promoted on, and looks whether every decision arrived, whether actions are chosen as often as told, and whether the
 shop is still what it was; it writes `monitor.json` and `monitor.html` into the night's run folder, keeps alerts, and
 rolls the champion back where the scenario says so (`monitor.on_broken_promise`). Where nothing was served it is
-**skipped**. Where the scenario rolls promotions out by stages, `rollout` takes the day's look at the present stage.
+**skipped**, unless shoppers came who were to get a launched version: then it alerts. Where the scenario rolls
+promotions out by stages, `rollout` takes the day's look at the present stage.
 
 Other dates than tonight's are **skipped**: their looks were taken. Trigger this DAG with its partition key and
 `{{"monitor": true}}` to look again on purpose.

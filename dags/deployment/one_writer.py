@@ -3,6 +3,10 @@
 SQLite has one writer. Airflow notes who does what in its audit log from the server's event loop, and waits there for
 the database; a request that writes meanwhile can't end before the loop runs again, so that both wait until SQLite gives
 up and the person is told "Database error". One at a time, what is waited for is always another process, which ends.
+
+Nor does one wait for a client: what an answer says is sent beside the application, which has let the next one in when
+it ends, however slowly the client reads. What isn't read yet is held in memory, so answers to requests that write have
+to be small, as Airflow's are: what it streams, logs and the grid, answers requests that read.
 """
 
 from __future__ import annotations
@@ -33,8 +37,29 @@ class OneWriter:
             return
         # Nobody waits for a client that is slow to say what it wants.
         receive = _again(await _whole_request(receive), receive)
-        async with self._writes:
-            await self._app(scope, receive, send)
+        answer: asyncio.Queue[Message | None] = asyncio.Queue()
+        sending = asyncio.ensure_future(_send_all(answer, send))
+        try:
+            async with self._writes:
+                await self._app(scope, receive, answer.put)
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
+        except BaseException:
+            await _end(answer, sending)  # the server can answer only what wasn't answered yet
+            raise
+        await _end(answer, sending)
+
+
+async def _end(answer: asyncio.Queue[Message | None], sending: asyncio.Future[None]) -> None:
+    answer.put_nowait(None)
+    await sending
+
+
+async def _send_all(answer: asyncio.Queue[Message | None], send: Send) -> None:
+    """Send the messages in their order, as they come, up to None."""
+    while (message := await answer.get()) is not None:
+        await send(message)
 
 
 async def _whole_request(receive: Receive) -> list[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -32,12 +33,13 @@ from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
 from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
 from rl.monitor.served_rows import ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
+from rl.monitor.undecided import Meant, undecided_alerts
 from rl.monitor.watched_launches import days_of_changes, watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.champion import load_version_policy
 from rl.registry.exploration import read_plan
-from rl.registry.launches import settle_launches
+from rl.registry.launches import running_launch, settle_launches
 from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import log_day
@@ -59,8 +61,9 @@ def run(
 ) -> dict[str, Any]:
     """Write monitor.json and monitor.html to the run folder, keep and log alerts, and return a summary.
 
-    `skipped` says that nothing was served on any day up to the date. Where the scenario says so, a broken promise rolls
-    the champion back, under the registry's lock, if it is still the one that broke it.
+    `skipped` says that nothing was served on any day up to the date; where shoppers came who were to get a version that
+    is launched, there are alerts instead, and no figures. Where the scenario says so, a broken promise rolls the
+    champion back, under the registry's lock, if it is still the one that broke it.
 
     Args:
         settings: what the environment says: home, lake, registry.
@@ -85,6 +88,8 @@ def run(
     served = _served(settings, pipeline, published, launches, run_date)
     if served is None:
         return _nothing(night, f"nothing was served on any day up to {run_date}")
+    if not isinstance(served, Served):
+        return _undecided(settings, night, served)
     earlier = _earlier(settings, source, scenario, run_date)
     log = decisions or serving_folder(settings.home, source, scenario) / "decisions"
     policy = _policy(settings, scenario, served.judged.version)
@@ -94,14 +99,43 @@ def run(
     night.folder.mkdir(parents=True, exist_ok=True)
     figures.write(night.monitor)
     write_atomically(night.monitor_page, render_monitor_page(figures))
-    new = keep_alerts(alerts_log(settings.home), figures.alerts, source=source, scenario=scenario)
+    return _summary(figures, _told(settings, night, figures.alerts), night)
+
+
+def _told(settings: Settings, night: Run, alerts: Sequence[Alert]) -> list[Alert]:
+    """Keep and log the alerts, and return those that weren't told before."""
+    new = keep_alerts(alerts_log(settings.home), alerts, source=night.source, scenario=night.scenario)
     for alert in new:
         structlog.get_logger().warning("alert", kind=alert.kind, day=str(alert.day), what=alert.sentence)
-    return _summary(figures, new, night)
+    return new
 
 
 def _nothing(night: Run, why: str) -> dict[str, Any]:
     return {"scenario": night.scenario, "source": night.source, "date": str(night.date), "skipped": why}
+
+
+@dataclass(frozen=True)
+class _Undecided:
+    """A version that is launched and has decided nothing yet, with an alert for each day on which it should have."""
+
+    version: int
+    alerts: Sequence[Alert]
+
+
+def _undecided(settings: Settings, night: Run, found: _Undecided) -> dict[str, Any]:
+    """Tell the alerts and return a summary without figures: nothing was earned that could be held beside a promise."""
+    new = _told(settings, night, found.alerts)
+    nothing = dict.fromkeys(("promised", "earned", "calibration", "rolled_back_to", "page"))
+    return {
+        "scenario": night.scenario,
+        "source": night.source,
+        "date": str(night.date),
+        "version": found.version,
+        **nothing,
+        "standing": "open",
+        "alerts": [one.sentence for one in new],
+        "n_alerts": len(found.alerts),
+    }
 
 
 def _served(
@@ -110,8 +144,8 @@ def _served(
     published: PublishedTransitions,
     launches: Sequence[WatchedLaunch],
     horizon: date,
-) -> Served | None:
-    """Return what was served up to the date; None where nothing was."""
+) -> Served | _Undecided | None:
+    """Return what was served up to the date; where nothing was, a launch that should have been, or None."""
     nights = [one.night for one in launches if one.night is not None]
     first = min(nights) + timedelta(days=1) if len(nights) == len(launches) else min(published.pointers)
     rows = read_served_rows(published, first)
@@ -131,7 +165,33 @@ def _served(
         changed=days_of_changes(settings, f"{pipeline.scenario.name}-policy", pipeline.source),
     )
     judged = _judged(rows, episodes, launches)
-    return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)
+    if judged is None:
+        return _never_decided(settings, pipeline, rows, launches[-1], horizon)
+    return Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)
+
+
+def _never_decided(
+    settings: Settings, pipeline: Pipeline, rows: ServedRows, launch: WatchedLaunch, horizon: date
+) -> _Undecided | None:
+    """Return the newest launch where shoppers came who were to get it; None where it has ended, or is in the shadow."""
+    key, name = settings.pseudonym_key(), pipeline.scenario.name
+    running = running_launch(settings, f"{name}-policy", launch.version)
+    if running is None or running.is_shadow or launch.policy_version is None:
+        return None
+    holdout, version = pipeline.scenario.exploration.control_holdout, launch.policy_version
+
+    def gets(shopper: str, day: date) -> bool | None:
+        if is_opted_out(shopper, key):
+            return None
+        is_drawn = gets_new_version(shopper, key, scenario=name, policy_version=version, share=launch.share_on(day))
+        return is_drawn and not is_control(shopper, key, scenario=name, share=holdout)
+
+    meant = Meant(gets, chance=lambda day: (1 - holdout) * launch.share_on(day))
+    night = launch.night or date.fromordinal(int(rows.day.min()))
+    first = launch.shares[0][0] if launch.shares else night + timedelta(days=1)
+    last = horizon - timedelta(days=pipeline.source.lateness_days)
+    found = undecided_alerts(rows, launch, meant, first=first, last=last, fallback=FALLBACK_VERSION)
+    return _Undecided(launch.version, found) if found else None
 
 
 def _lots(settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaunch]) -> Lots:

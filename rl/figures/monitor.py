@@ -19,6 +19,7 @@ from rl.figures.effects import Bounded
 
 AlertKind = Literal[
     "broken_promise",
+    "undecided",
     "missing_decisions",
     "strange_decisions",
     "unexplained_decisions",

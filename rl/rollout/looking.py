@@ -25,7 +25,15 @@ from rl.rollout.served_values import (
 from rl.rollout.stage_rule import Evidence, GainBounds, StageLook, judge_stage
 
 
-def look_at(rollout: Rollout, launch: Launch, rows: ServedRows, *, lot: Callable[[str], int], day: date) -> Look:
+def look_at(
+    rollout: Rollout,
+    launch: Launch,
+    rows: ServedRows,
+    *,
+    lot: Callable[[str], int],
+    day: date,
+    is_off: bool = False,
+) -> Look:
     """Return what the launch's present stage shows as of a day, and what follows.
 
     Args:
@@ -34,6 +42,7 @@ def look_at(rollout: Rollout, launch: Launch, rows: ServedRows, *, lot: Callable
         rows: served from before the launch up to the day.
         lot: of a shopper in the version's draw, as `rollout_lot` has it.
         day: last business date of the rows.
+        is_off: whether a person has turned the service off.
     """
     stage = launch.stages[-1]
     first_day = stage.first_day or day
@@ -52,10 +61,12 @@ def look_at(rollout: Rollout, launch: Launch, rows: ServedRows, *, lot: Callable
     if isinstance(found, str):
         return Look(day=day, decision="hold", why=found)
     scheduled = _scheduled(rollout, stage.looks, found.stage.days, day)
-    return _told(day, asked, found, judged(rollout, asked, found, scheduled=scheduled))
+    return _told(day, asked, found, judged(rollout, asked, found, scheduled=scheduled, is_off=is_off))
 
 
-def judged(rollout: Rollout, asked: StageAsked, found: StageValues, *, scheduled: int) -> Evidence:
+def judged(
+    rollout: Rollout, asked: StageAsked, found: StageValues, *, scheduled: int, is_off: bool = False
+) -> Evidence:
     """Return what follows from a stage's values.
 
     Args:
@@ -63,6 +74,7 @@ def judged(rollout: Rollout, asked: StageAsked, found: StageValues, *, scheduled
         asked: shares and days of the values.
         found: the values.
         scheduled: number of the scheduled look, 0 where none is due.
+        is_off: whether a person has turned the service off.
     """
     lasting = found.lasting
     p_values = [size_mismatch(one.n_new, one.n_replaced, one.share) for one in found.sizes]
@@ -76,6 +88,8 @@ def judged(rollout: Rollout, asked: StageAsked, found: StageValues, *, scheduled
         mismatch=min(1.0, len(p_values) * min(p_values)),
         stray=found.stray,
         scheduled=scheduled,
+        silent=found.silent,
+        is_off=is_off,
     )
     return judge_stage(rollout, look)
 

@@ -7,8 +7,10 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from rl.page.wording import counted
 from rl.rollout.assignment import LotArray, drawn
 from rl.rollout.comparison import BoolArray, FloatArray, IntArray, StageUnits
+from rl.rollout.silence import SilentDays, is_surely_silent
 from rl.rollout.stage_rule import MOST_STRAY
 
 
@@ -146,6 +148,8 @@ class StageValues:
         lasting_from: that day; None where no day of the first stage was served by its share.
         sizes: of the stage's arms, and where it isn't the first one also of those of the whole launch.
         stray: share of the stage's decisions by the other arm's version.
+        silent: last days of the stage on which the new version decided for nobody; None where it decided on the last
+            one, or it isn't sure that it should have.
     """
 
     stage: ComparedUnits
@@ -153,6 +157,7 @@ class StageValues:
     lasting_from: date | None
     sizes: tuple[ArmSizes, ...]
     stray: float
+    silent: SilentDays | None = None
 
 
 _EPOCH = date(1970, 1, 1)
@@ -179,7 +184,8 @@ def stage_values(rows: ServedRows, lots: LotArray, asked: StageAsked) -> StageVa
 
     A day counts once every decision up to it has its attribution closed, in both arms: an arm that has grown has the
     younger decisions, and would be credited less. Days before the shares were in force, the day of a growth among
-    them, don't count. Arms are what shoppers were drawn to, whatever decided for them.
+    them, don't count. Days on which the new version should have decided, and the fallback did or nothing arrived, do.
+    Arms are what shoppers were drawn to, whatever decided for them.
 
     Args:
         rows: of shoppers that aren't held out, from before the launch on.
@@ -188,12 +194,12 @@ def stage_values(rows: ServedRows, lots: LotArray, asked: StageAsked) -> StageVa
     """
     shares, began, launched = asked.shares, day_number(asked.first_day), day_number(asked.launched)
     gets_new = drawn(lots, shares.present)
-    days = _days(rows.between(began, day_number(asked.horizon)), gets_new, began, day_number(asked.horizon))
+    arms = _Arms(gets_new & ~drawn(lots, shares.former), ~gets_new, _share(shares.present - shares.former, shares))
+    days = _days(rows.between(began, day_number(asked.horizon)), gets_new, arms, began, day_number(asked.horizon))
     if isinstance(days, str):
         return days
-    arms = _Arms(gets_new & ~drawn(lots, shares.former), ~gets_new, _share(shares.present - shares.former, shares))
     first_arms = _Arms(drawn(lots, shares.first), ~gets_new, _share(shares.first, shares))
-    of_launch = days if shares.former == 0 else _days_in_force(rows, first_arms.is_new, launched, days.last)
+    of_launch = days if shares.former == 0 else _days_in_force(rows, first_arms.is_new, first_arms, launched, days.last)
     sizes, lasting, lasting_from = [_sizes(rows, arms, began, days)], None, None
     if of_launch is not None:
         later = StageDays(of_launch.first + asked.return_days, days.last)
@@ -208,6 +214,7 @@ def stage_values(rows: ServedRows, lots: LotArray, asked: StageAsked) -> StageVa
         lasting_from=lasting_from,
         sizes=tuple(sizes),
         stray=float(_strays(rows.between(days.first, days.last), gets_new).mean()),
+        silent=_silent_days(rows, gets_new, arms, days),
     )
 
 
@@ -235,25 +242,74 @@ def _strays(rows: ServedRows, gets_new: BoolArray) -> BoolArray:
     return is_stray
 
 
-def _days(rows: ServedRows, gets_new: BoolArray, first_day: int, horizon: int) -> StageDays | str:
+def _days(rows: ServedRows, gets_new: BoolArray, arms: _Arms, first_day: int, horizon: int) -> StageDays | str:
     open_days = rows.day[~rows.is_settled]
     last = min(int(open_days.min()) - 1 if len(open_days) else horizon, horizon)
-    found = _days_in_force(rows, gets_new, first_day, last)
+    found = _days_in_force(rows, gets_new, arms, first_day, last)
     if found is not None:
         return found
     if last < first_day:
         return f"no day since {date_of(first_day)} has its attribution closed yet"
-    return f"no day from {date_of(first_day)} to {date_of(last)} was served by these shares yet"
+    told = _told_deciders(rows.between(first_day, last), gets_new)
+    return f"no day from {date_of(first_day)} to {date_of(last)} was served by these shares yet{told}"
 
 
-def _days_in_force(rows: ServedRows, gets_new: BoolArray, first_day: int, last: int) -> StageDays | None:
-    """Return the days from the first on which about every decision was by the version of its shopper's arm, if any."""
+def _told_deciders(rows: ServedRows, gets_new: BoolArray) -> str:
+    """Return who decided the rows of those who are to get the version and of the others, in words."""
+    if not len(rows.day):
+        return ""
+    parts = []
+    for who, chosen in (("its shoppers", gets_new[rows.shopper]), ("the others", ~gets_new[rows.shopper])):
+        by = {
+            "the version": rows.is_new_version,
+            "what it replaces": rows.is_replaced_version,
+            "the fallback": rows.is_fallback,
+        }
+        told = ", ".join(f"{int((chosen & is_by).sum())} by {name}" for name, is_by in by.items())
+        parts.append(f"{counted(int(chosen.sum()), 'decision')} of {who} arrived ({told})")
+    return ": " + " and ".join(parts)
+
+
+def _days_in_force(rows: ServedRows, gets_new: BoolArray, arms: _Arms, first_day: int, last: int) -> StageDays | None:
+    """Return the days from the first on which about every decision was by the version of its shopper's arm, if any.
+
+    That is also the first of days in a row on which the new version decided for nobody, once those for whom what it
+    replaces did are so many that some should have been its own.
+    """
+    silent_from, served = None, np.zeros(len(rows.names), dtype=np.bool_)
     for day in range(first_day, last + 1):
         of_day = rows.between(day, day)
         strays = _strays(of_day, gets_new)
-        if of_day.is_new_version.any() and strays.mean() <= MOST_STRAY:
+        if not len(strays):
+            continue
+        if strays.mean() > MOST_STRAY:
+            silent_from, served[:] = None, False
+        elif of_day.is_new_version.any():
             return StageDays(day, last)
+        else:
+            silent_from = day if silent_from is None else silent_from
+            served |= _seen(of_day, of_day.is_replaced_version)
+            if is_surely_silent(int((served & arms.is_replaced).sum()), arms.share):
+                return StageDays(silent_from, last)
     return None
+
+
+def _silent_days(rows: ServedRows, gets_new: BoolArray, arms: _Arms, days: StageDays) -> SilentDays | None:
+    """Return the last days on which the new version decided for nobody, and about nobody of its arm got the other."""
+    first, n_days, served = days.last + 1, 0, np.zeros(len(rows.names), dtype=np.bool_)
+    for day in range(days.last, days.first - 1, -1):
+        of_day = rows.between(day, day)
+        strays = _strays(of_day, gets_new)
+        if of_day.is_new_version.any() or (len(strays) and strays.mean() > MOST_STRAY):
+            break
+        if len(strays):
+            first, n_days = day, n_days + 1
+            served |= _seen(of_day, of_day.is_replaced_version)
+    if not is_surely_silent(int((served & arms.is_replaced).sum()), arms.share):
+        return None
+    here = rows.between(first, days.last)
+    is_own = gets_new[here.shopper]
+    return SilentDays(date_of(first), n_days, int(is_own.sum()), int((is_own & here.is_fallback).sum()))
 
 
 def _sizes(rows: ServedRows, arms: _Arms, began: int, days: StageDays) -> ArmSizes:

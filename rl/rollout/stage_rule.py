@@ -11,6 +11,7 @@ from rl.registry.launches import LookDecision, ScheduledBound
 from rl.rollout.bounds import anytime_reach, scheduled_reach
 from rl.rollout.comparison import Comparison
 from rl.rollout.mismatch import SURELY_MISMATCHED
+from rl.rollout.silence import SilentDays
 
 MOST_STRAY = 0.01
 """Share of decisions by another version than their shopper's arm has, beyond which a stage doesn't grow."""
@@ -33,6 +34,8 @@ class StageLook:
         mismatch: p-value of the arms' sizes.
         stray: share of decisions by another version than their shopper's arm has.
         scheduled: which scheduled look of the stage this is, from 1; 0 where none is due.
+        silent: last days of the stage on which the version decided for nobody; None where there are none.
+        is_off: whether a person has turned the service off, so that no version decides.
     """
 
     share: float
@@ -44,6 +47,8 @@ class StageLook:
     mismatch: float = 1.0
     stray: float = 0.0
     scheduled: int = 0
+    silent: SilentDays | None = None
+    is_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,9 @@ def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
 
     The level of a launch is divided equally among the stages that are tested; of a stage's part each of the ways to
     retreat spends a quarter. The new version retreats once an upper bound of its gain is below 0, or where a value
-    can't be compared since too few of its shoppers bring anything, whatever else holds: going back is safe. It grows
+    can't be compared since too few of its shoppers bring anything, whatever else holds: going back is safe. It also
+    does once it decided for nobody on the last `min_days`, whatever its shoppers brought by the fallback, unless a
+    person turned the service off; it doesn't grow meanwhile. It grows
     once the lower bound is above minus the margin, with the days that a stage needs, arms of the right sizes, and
     decisions that are those of their arms; on a schedule by margin and level of `scheduled_margin`. Past
     `lasting.share` the shoppers drawn first, too, must have been shown to bring no less than `lasting.margin` below.
@@ -98,7 +105,7 @@ def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
     lasting = _bounds(look.lasting, margin=margin, level=rollout.level, retreat_level=of_retreat)
     bound = None if stage is None else _scheduled_bound(rollout, look, stage.found)
     decision, why = _decided(rollout, look, stage, lasting, bound)
-    is_by_schedule = decision != "retreat" and not (_sized(look) or _strayed(look))
+    is_by_schedule = decision != "retreat" and not (_sized(look) or _strayed(look) or look.silent)
     return Evidence(look, decision, why, level, stage, lasting, bound if is_by_schedule else None)
 
 
@@ -130,9 +137,11 @@ def _decided(
     lasting: GainBounds | None,
     bound: ScheduledBound | None,
 ) -> tuple[LookDecision, str]:
-    problem = _sized(look)
+    problem = "; ".join(one for one in (_silent(look), _sized(look)) if one)
     if worse := _worse(rollout, look, stage, lasting):
         return "retreat", "; ".join(one for one in (worse, problem) if one)
+    if _is_dead(rollout, look):
+        return "retreat", problem
     if problem:
         return "hold", problem
     if stage is None:
@@ -252,6 +261,26 @@ def _times_missing(found: Comparison, *, reach: float, margin: float) -> float |
     """Return how many times the shoppers it takes, rounded up; None where the estimate itself is below the margin."""
     room = found.gain + margin
     return None if room <= 0 else math.ceil((reach / room) ** 2 * 10) / 10
+
+
+def _is_dead(rollout: Rollout, look: StageLook) -> bool:
+    """Return whether the version has decided for nobody for so long that it goes back without a look at values."""
+    return look.silent is not None and look.silent.n_days >= rollout.min_days and not look.is_off
+
+
+def _silent(look: StageLook) -> str:
+    silent = look.silent
+    if silent is None:
+        return ""
+    if look.is_off:
+        why = "it is turned off (`make on`)"
+    else:
+        why = "see whether the service can load it, and whether it knows what is on offer"
+    return (
+        f"it has decided for nobody since {silent.first} ({counted(silent.n_days, 'day')}), while the others were "
+        f"decided for: of {counted(silent.n_decisions, 'decision')} of its shoppers the fallback made "
+        f"{silent.n_fallback}; {why}"
+    )
 
 
 def _sized(look: StageLook) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from conf.specs.rollout import Rollout, Schedule
-from tests.bench.rollout.launches import Lapse, LaunchEnd, Shop, simulate_launch, true_gain
+from tests.bench.rollout.launches import NEVER_FAILING, Failure, Lapse, LaunchEnd, Shop, simulate_launch, true_gain
 from tests.bench.rollout.naive import pooled_gain
 
 N_LAUNCHES, N_SHOPPERS, N_WORKERS, N_DAYS = 2000, 120_000, 2, 30
@@ -38,6 +38,7 @@ class Kind:
     rollout: Rollout
     lost: float = 0.0
     n_days: int = N_DAYS
+    failure: Failure = NEVER_FAILING
 
 
 def kinds(n_shoppers: int) -> list[Kind]:
@@ -52,6 +53,24 @@ def kinds(n_shoppers: int) -> list[Kind]:
         Kind("dead", -1.0, shop, rule),
         *lapsing_kinds(n_shoppers // 2),
         *scheduled_kinds(n_shoppers),
+        *failing_kinds(shop),
+    ]
+
+
+def failing_kinds(shop: Shop) -> list[Kind]:
+    """Return launches whose version never decides, and such of a service that is down for both arms now and then.
+
+    The fallback brings half, or as much as the replaced version.
+    """
+    rule, poor, as_good = Rollout(), Failure(of_new=1.0), Failure(of_new=1.0, fallback_gain=0.0)
+    small, down = Shop(shop.n_shoppers // 40), Failure(down_every=3)
+    return [
+        Kind("all decisions fail", 0.0, shop, rule, failure=poor),
+        Kind("all decisions fail, of a fortieth of the shoppers", 0.0, small, rule, failure=poor),
+        Kind("all decisions fail, the fallback brings as much", 0.0, shop, rule, failure=as_good),
+        Kind("equal, service down every third day", 0.0, shop, rule, failure=down),
+        Kind("10% better, service down every third day", 0.1, shop, rule, failure=down),
+        Kind("10% worse, service down every third day", -0.1, shop, rule, failure=down),
     ]
 
 
@@ -100,7 +119,15 @@ def main(n_launches: int, n_shoppers: int, seed: int, chosen: str) -> None:
 
 def _simulated(kind: Kind, seed: Sequence[int]) -> LaunchEnd:
     generator = np.random.default_rng(seed)
-    return simulate_launch(kind.rollout, kind.shop, generator, gain=kind.gain, n_days=kind.n_days, lost=kind.lost)
+    return simulate_launch(
+        kind.rollout,
+        kind.shop,
+        generator,
+        gain=kind.gain,
+        n_days=kind.n_days,
+        lost=kind.lost,
+        failure=kind.failure,
+    )
 
 
 def _pooled(shop: Shop, seed: int) -> float:
@@ -108,7 +135,7 @@ def _pooled(shop: Shop, seed: int) -> float:
 
 
 def _line(kind: Kind, ends: Sequence[LaunchEnd], seconds: float) -> dict[str, object]:
-    complete = [end for end in ends if end.ended == "complete"]
+    complete, back = ([end.n_days for end in ends if end.ended == how] for how in ("complete", "retreat"))
     grown = [end for end in ends if end.n_smaller_arm]
     compared = [end.spread for end in ends if end.spread]
     return {
@@ -123,7 +150,9 @@ def _line(kind: Kind, ends: Sequence[LaunchEnd], seconds: float) -> dict[str, ob
         "complete_in_30_days": _rate([end.ended == "complete" and end.n_days <= N_DAYS for end in ends]),
         "retreated": _rate([end.ended == "retreat" for end in ends]),
         "held_by_mismatch": _rate([end.held_by_mismatch for end in ends]),
-        "median_days_to_complete": float(np.median([end.n_days for end in complete])) if complete else None,
+        "median_days_to_complete": float(np.median(complete)) if complete else None,
+        "median_days_to_retreat": float(np.median(back)) if back else None,
+        "most_days_to_retreat": max(back, default=None),
         "median_smaller_arm_at_first_growth": float(np.median([end.n_smaller_arm for end in grown])) if grown else None,
         "spread_of_a_shoppers_value": round(float(np.median(compared)), 2) if compared else None,
         "seconds": round(seconds, 1),

@@ -43,6 +43,29 @@ class Lapse:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """When the fallback decides instead of a version.
+
+    Attributes:
+        of_new: share of the new version's decisions that fail.
+        down_every: of so many days, from the second one of the launch on, one on which the whole service is down; 0
+            for none.
+        fallback_gain: what a visit brings by the fallback, relative to the replaced version.
+    """
+
+    of_new: float = 0.0
+    down_every: int = 0
+    fallback_gain: float = -0.5
+
+    def is_down(self, number: int) -> bool:
+        """Return whether the service is down for both arms on a day of the launch."""
+        return self.down_every > 0 and number >= 0 and number % self.down_every == 1
+
+
+NEVER_FAILING = Failure()
+
+
+@dataclass(frozen=True)
 class Shop:
     """A shop of returning shoppers.
 
@@ -104,12 +127,20 @@ class ShopDays:
         self._is_gone = np.zeros(n, dtype=np.bool_)
         self._may_lapse = self._rate <= np.quantile(self._rate, 0.0 if shop.lapse is None else shop.lapse.poorest)
 
-    def day(self, number: int, gets_new: BoolArray) -> tuple[IntArray, FloatArray]:
-        """Return who came on a day, and what each brought; days before the launch have numbers below 0."""
+    def day(
+        self, number: int, gets_new: BoolArray, fails: BoolArray | None = None, fallback_gain: float = 0.0
+    ) -> tuple[IntArray, FloatArray]:
+        """Return who came on a day, and what each brought; days before the launch have numbers below 0.
+
+        Who is decided for by the fallback (`fails`) brings as much as by the replaced version, and its gain.
+        """
         came = self._came(number)
         self.level *= float(np.exp(self._generator.normal(0.01, 0.05)))
         level = self.level * self._shop.weekdays[number % 7]
-        worth = self._rate[came] * np.where(gets_new[came], 1 + self._gain, 1.0)
+        factor = np.where(gets_new[came], 1 + self._gain, 1.0)
+        if fails is not None:
+            factor = np.where(fails[came], 1 + fallback_gain, factor)
+        worth = self._rate[came] * factor
         brought = self._brought(worth * level)
         if self._shop.lapse is not None and number >= 0:
             self._lapse(self._shop.lapse, came, gets_new)
@@ -154,35 +185,44 @@ class _Served:
         self._n = 0
         self._shopper = np.zeros(0, dtype=np.int64)
         self._day, self._reward = np.zeros(0, dtype=np.int64), np.zeros(0)
-        self._is_new = np.zeros(0, dtype=np.bool_)
+        self._is_new, self._is_fallback = np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_)
 
-    def add(self, day: int, came: IntArray, brought: FloatArray, is_new: BoolArray) -> None:
-        """Add a day's decisions, one a visit."""
+    def add(self, day: int, came: IntArray, brought: FloatArray, is_new: BoolArray, fails: BoolArray) -> None:
+        """Add a day's decisions, one a visit; where they fail the fallback made them."""
         here = slice(self._n, self._n + len(came))
         if here.stop > len(self._shopper):
             room = 2 * here.stop
             self._shopper, self._day = np.resize(self._shopper, room), np.resize(self._day, room)
             self._reward, self._is_new = np.resize(self._reward, room), np.resize(self._is_new, room)
-        self._shopper[here], self._day[here], self._reward[here], self._is_new[here] = came, day, brought, is_new
+            self._is_fallback = np.resize(self._is_fallback, room)
+        self._shopper[here], self._day[here], self._reward[here] = came, day, brought
+        self._is_new[here], self._is_fallback[here] = is_new & ~fails, fails
         self._n = here.stop
 
     def rows(self) -> ServedRows:
         """Return all rows, their attribution closed."""
-        is_new, nothing = self._is_new[: self._n], np.zeros(self._n, dtype=np.bool_)
+        is_new, is_fallback = self._is_new[: self._n], self._is_fallback[: self._n]
         return ServedRows(
             shopper=self._shopper[: self._n],
             names=self._names,
             day=self._day[: self._n],
             reward=self._reward[: self._n],
-            is_settled=~nothing,
+            is_settled=np.ones(self._n, dtype=np.bool_),
             is_new_version=is_new,
-            is_replaced_version=~is_new,
-            is_fallback=nothing,
+            is_replaced_version=~is_new & ~is_fallback,
+            is_fallback=is_fallback,
         )
 
 
 def simulate_launch(
-    rollout: Rollout, shop: Shop, generator: np.random.Generator, *, gain: float, n_days: int = 30, lost: float = 0.0
+    rollout: Rollout,
+    shop: Shop,
+    generator: np.random.Generator,
+    *,
+    gain: float,
+    n_days: int = 30,
+    lost: float = 0.0,
+    failure: Failure = NEVER_FAILING,
 ) -> LaunchEnd:
     """Return how a launch of a version of known gain goes, looked at every day.
 
@@ -196,6 +236,7 @@ def simulate_launch(
         gain: true relative gain of the new version, in what a visit brings.
         n_days: after which the launch is left open.
         lost: share of the new arm's shoppers whose decisions never arrive.
+        failure: when the fallback decides.
     """
     days, served = ShopDays(shop, generator, gain), _Served(shop.n_shoppers)
     lots = generator.integers(0, 2**64, shop.n_shoppers, dtype=np.uint64)
@@ -203,15 +244,16 @@ def simulate_launch(
     nobody = np.zeros(shop.n_shoppers, dtype=np.bool_)
     for number in range(-shop.history_days, 0):
         came, brought = days.day(number, nobody)
-        served.add(LAUNCH_DAY + number, came, brought, nobody[came])
+        served.add(LAUNCH_DAY + number, came, brought, nobody[came], nobody[came])
     returned = rollout.lasting.days or return_days(served.rows(), date_of(LAUNCH_DAY))
     former, share, first_counted = 0.0, rollout.stages[0], 0
     n_smaller, spread, mismatched = 0, 0.0, False
     for number in range(n_days - LAG_DAYS):
         gets_new = drawn(lots, share if number >= first_counted else former)
-        came, brought = days.day(number, gets_new)
+        fails = _failing(failure, number, gets_new, generator)
+        came, brought = days.day(number, gets_new, fails, failure.fallback_gain)
         kept = ~(is_lost[came] & gets_new[came])
-        served.add(LAUNCH_DAY + number, came[kept], brought[kept], gets_new[came[kept]])
+        served.add(LAUNCH_DAY + number, came[kept], brought[kept], gets_new[came[kept]], fails[came[kept]])
         if number < first_counted:
             continue
         asked = StageAsked(
@@ -239,6 +281,16 @@ def simulate_launch(
         elif evidence.decision == "retreat":
             return LaunchEnd(gain, share, number + 1 + LAG_DAYS, "retreat", n_smaller, spread, mismatched)
     return LaunchEnd(gain, share, n_days, "open", n_smaller, spread, mismatched)
+
+
+def _failing(failure: Failure, number: int, gets_new: BoolArray, generator: np.random.Generator) -> BoolArray:
+    """Return for whom the fallback decides on a day, `(n_shoppers,)`."""
+    if failure.is_down(number):
+        return np.ones(len(gets_new), dtype=np.bool_)
+    if not failure.of_new:
+        return np.zeros(len(gets_new), dtype=np.bool_)
+    fails: BoolArray = gets_new & (generator.random(len(gets_new)) < failure.of_new)
+    return fails
 
 
 def _due(rollout: Rollout, n_days: int) -> int:

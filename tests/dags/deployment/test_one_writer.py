@@ -118,6 +118,80 @@ def test_who_reads_waits_for_no_writer() -> None:
     assert order == ["GET", "lifespan", "POST"]
 
 
+def test_a_client_that_does_not_read_its_answer_keeps_nobody_waiting() -> None:
+    """Its answer goes on where it stood, in order, though the application ended long ago."""
+    parts = [{"type": "http.response.body", "body": b"%d" % number, "more_body": number < 9} for number in range(10)]
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+        for part in parts:
+            await send(part)
+
+    async def people() -> None:
+        one, reads = OneWriter(app), asyncio.Event()
+
+        async def slowly(message: Message) -> None:
+            if len(sent) == 2:
+                await reads.wait()
+            sent.append(message)
+
+        slow = asyncio.ensure_future(one({"type": "http", "method": "POST"}, _gone, slowly))
+        await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(ask(one, "POST", b""), timeout=30) == (200, b"0")
+        assert len(sent) == 2
+        reads.set()
+        await slow
+
+    in_loop(people)
+    assert sent[1:] == parts
+
+
+def test_what_was_said_before_a_failure_is_sent() -> None:
+    """Though not yet sent when the application fails: the server knows by it what it can still answer."""
+    sent: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        raise ConnectionError("half said")
+
+    async def send(message: Message) -> None:
+        await asyncio.sleep(0.01)
+        sent.append(message["type"])
+
+    async def people() -> None:
+        with pytest.raises(ConnectionError, match="half said"):
+            await OneWriter(app)({"type": "http", "method": "POST"}, _gone, send)
+
+    in_loop(people)
+    assert sent == ["http.response.start"]
+
+
+def test_a_server_that_stops_leaves_no_answer_behind() -> None:
+    """Neither of an application that is at work, nor of one that has ended."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await asyncio.sleep(60 if scope["method"] == "PATCH" else 0)
+
+    async def never(message: Message) -> None:
+        await asyncio.sleep(60)
+
+    async def people() -> None:
+        one, before = OneWriter(app), asyncio.all_tasks()
+        for method in ("POST", "PATCH"):
+            stopped = asyncio.ensure_future(one({"type": "http", "method": method}, _gone, never))
+            await asyncio.sleep(0.05)
+            stopped.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await stopped
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+
+    in_loop(people)
+
+
 def test_a_client_that_goes_away_and_one_that_fails_let_the_next_in(tmp_path: Path) -> None:
     """The application hears that nobody is there; what it raises is the server's to tell."""
     heard: list[str] = []
@@ -129,17 +203,18 @@ def test_a_client_that_goes_away_and_one_that_fails_let_the_next_in(tmp_path: Pa
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"next"})
 
-    async def gone() -> Message:
-        return {"type": "http.disconnect"}
-
     async def people() -> tuple[int, bytes]:
         one = OneWriter(app)
         with pytest.raises(ConnectionError):
-            await one({"type": "http", "method": "POST"}, gone, _nobody)
+            await one({"type": "http", "method": "POST"}, _gone, _nobody)
         return await ask(one, "POST", b"x")
 
     assert in_loop(people) == (200, b"next")
     assert heard == ["http.disconnect", "http.request"]
+
+
+async def _gone() -> Message:
+    return {"type": "http.disconnect"}
 
 
 async def _nothing() -> Message:

@@ -16,6 +16,7 @@ import pytest
 
 import rl.registry.exploration as exploring_room
 from conf.paths import Run, alerts_log
+from conf.pseudonyms import pseudonym
 from conf.specs.scenario import Pipeline
 from rl.commands import monitor
 from rl.errors import ServingError
@@ -25,16 +26,17 @@ from rl.figures.monitor import MonitorFigures, read_monitor
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.exploration import set_exploring
-from rl.registry.launches import launches
+from rl.registry.launches import Stage, launches
 from rl.registry.person import Person
 from rl.registry.store import aliases, open_store
 from rl.registry.versions import load_version
+from rl.rollout.assignment import is_control
 from rl.serving.explored import Explored
 from tests.rl.factories import make_row
 from tests.rl.monitor import served_days
-from tests.rl.monitor.served_days import ServedHome, champion, launched_home
+from tests.rl.monitor.served_days import SHARE, ServedHome, champion, launched_home
 from tests.rl.policy.policies import make_policy
-from tests.rl.serving.served_home import ACTIONS, FIRST, MODEL, SCENARIO, SOURCE, register
+from tests.rl.serving.served_home import ACTIONS, FIRST, KEY, MODEL, SCENARIO, SOURCE, register
 
 pytestmark = pytest.mark.xdist_group("monitor")
 
@@ -375,14 +377,63 @@ def test_what_the_fallback_decided_alone_counts_for_nobody(made: Callable[..., S
     assert last not in [one.day for one in found.days]
 
 
-def test_nothing_served_is_skipped(made: Callable[..., ServedHome]) -> None:
+@pytest.mark.parametrize("by", ["the fallback", "others"])
+def test_a_launched_version_that_never_decides_is_told_day_by_day(made: Callable[..., ServedHome], by: str) -> None:
+    """With how much the fallback decided, once a day's late lines are in: it isn't skipped, and nothing is earned."""
     served = made()
     served.policy, decided = type(served.policy)(**{**vars(served.policy), "name": "another"}), served.policy
     assert served.policy.version != decided.version
-    last = lived(served, 2)
-    result, found = look(served, last)
-    assert "nothing was served on any day" in result["skipped"]
-    assert found is None
+    n_fallback = served.n_shoppers if by == "the fallback" else 0
+    n_days = 2 + served.pipeline.source.lateness_days
+    for number in range(n_days):
+        served.serve(START + timedelta(days=number), n_fallback=n_fallback)
+    result, found = look(served, START + timedelta(days=n_days - 1))
+    lines = [json.loads(line) for line in alerts_log(served.home).read_text().splitlines()]
+    told = [(one["kind"], one["day"], one["subject"]) for one in lines]
+    assert told == [("undecided", str(START + timedelta(days=number)), "version 2") for number in range(2)]
+    n_meant = sum(
+        not is_control(pseudonym(f"shopper-{number}", KEY.encode()), KEY.encode(), scenario=SCENARIO, share=SHARE)
+        for number in range(served.n_shoppers)
+    )
+    n = n_meant if n_fallback else 0
+    of_all = f"the fallback made {n} of 160 decisions, and {n} of the {n_meant} of shoppers who were to get it."
+    assert f"on {START}, though it is launched: {of_all}" in result["alerts"][0]
+    assert (found, result["n_alerts"], result["version"], result["earned"]) == (None, 2, 2, None)
+    assert "skipped" not in result
+    assert look(served, START + timedelta(days=n_days - 1))[0]["alerts"] == []
+
+
+def test_a_launched_version_none_of_whose_shoppers_arrive_is_told(
+    made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All who came are held out, and they are too many for that: the log of the others is lost."""
+    served = made()
+    served.policy = type(served.policy)(**{**vars(served.policy), "name": "another"})
+    last = lived(served, 1 + served.pipeline.source.lateness_days)
+    monkeypatch.setattr(monitor, "is_control", lambda *_, **__: True)
+    result = look(served, last)[0]
+    assert "made 0 of 160 decisions, and 0 of the 0 of shoppers who were to get it." in result["alerts"][0]
+
+
+def test_nothing_served_is_skipped_where_nobody_was_to_get_anything(
+    made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No day is whole yet, the launch has ended, it is in the shadow, or those who came are held out as it happens."""
+    served = made()
+    served.policy = type(served.policy)(**{**vars(served.policy), "name": "another"})
+    assert served.pipeline.source.lateness_days > 0
+    assert "nothing was served on any day" in look(served, lived(served, 1))[0]["skipped"]
+    last = lived(served, 1 + served.pipeline.source.lateness_days)
+    (launch,) = (one for one in launches(served.home, MODEL) if one.end is None)
+    shadow = launch.model_copy(update={"stages": (Stage(share=0, started_at=None, is_shadow=True),)})
+    for found in (None, shadow):
+        with monkeypatch.context() as patch:
+            patch.setattr(monitor, "running_launch", lambda *_, found=found: found)
+            assert "nothing was served on any day" in look(served, last)[0]["skipped"]
+    served.n_shoppers = 3
+    lived(served, 1 + served.pipeline.source.lateness_days)
+    monkeypatch.setattr(monitor, "is_control", lambda *_, **__: True)
+    assert "nothing was served on any day" in look(served, last)[0]["skipped"]
 
 
 def test_no_approved_version_is_skipped(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from rl.registry.approvals import read_approvals
 from rl.registry.launches import Launch, launches
 from rl.registry.store import aliases, open_store
 from rl.rollout.assignment import gets_new_version, is_control
+from rl.serving.decide import FALLBACK_VERSION
 from rl.serving.shadow import ShadowLine, ShadowLog
 from tests.rl.factories import make_pipeline, make_row, write_transitions
 from tests.rl.serving.served_home import FIRST, MODEL, SCENARIO, SOURCE, policy_of, promote, register, settings_at
@@ -56,11 +57,20 @@ class RolloutHome:
         with open_store(self.settings) as client:
             return aliases(client, MODEL)["champion"]
 
-    def serve(self, first: date, n_days: int, *, share: float = 0.0, worth: float = 10.0) -> date:
-        """Days on which every shopper decides once, the new version's earning `worth` and others 10; the last one."""
+    def serve(
+        self, first: date, n_days: int, *, share: float = 0.0, worth: float = 10.0, failing: str = "nobody's"
+    ) -> date:
+        """Days on which every shopper decides once, the new version's earning `worth` and others 10; the last one.
+
+        The fallback makes the decisions of the `new` version's shoppers, of `all`, or nobody's.
+        """
         for number in range(n_days):
             day = first + timedelta(days=number)
             rows = [self._row(shopper, day, share, worth) for shopper in SHOPPERS]
+            is_new = [row["policy_version"] == policy_of(1).version for row in rows]
+            for row, fails in zip(rows, is_new, strict=True):
+                if failing == "all" or (failing == "new" and fails):
+                    row["policy_version"] = FALLBACK_VERSION
             write_transitions(Lake(self.settings.lake, SOURCE), self.pipeline, day, rows)
         return first + timedelta(days=n_days - 1)
 
@@ -250,6 +260,62 @@ def test_a_version_that_no_service_serves_holds(rolled: Make) -> None:
     found = one.look(one.serve(NIGHT + timedelta(days=1), 3, share=0.0))
     assert (found["decision"], found["n_new"]) == ("hold", 0)
     assert "was served by these shares yet" in found["why"]
+
+
+def test_a_version_that_fails_for_everyone_goes_back(rolled: Make) -> None:
+    """By what its shoppers bring, on the first day that shows it; or after three days, though they bring as much."""
+    one = rolled()
+    last = one.serve(NIGHT + timedelta(days=1), 2, share=0.25, worth=10.0, failing="new")
+    found = one.look(last)
+    assert (found["decision"], one.champion) == ("hold", 2)
+    assert f"it has decided for nobody since {NIGHT + timedelta(days=1)} (2 days)" in found["why"]
+    found = one.look(one.serve(last + timedelta(days=1), 1, share=0.25, failing="new"))
+    assert (found["decision"], found["share"], one.champion) == ("retreat", 0.0, 1)
+    assert "(3 days), while the others were decided for: of " in found["why"]
+    assert read_approvals(one.settings, MODEL)[-1].why == found["why"]
+
+
+@pytest.mark.parametrize(("on_retreat", "champion"), [("rollback", 1), ("hold", 2)])
+def test_a_version_whose_shoppers_lose_by_the_fallback_goes_back_sooner(
+    rolled: Make, on_retreat: str, champion: int
+) -> None:
+    one = rolled(on_retreat=on_retreat)
+    found = one.look(one.serve(NIGHT + timedelta(days=1), 1, share=0.25, worth=5.0, failing="new"))
+    assert (found["decision"], one.champion) == ("retreat", champion)
+    assert "it earns less a shopper: -" in found["why"] and "(1 day)" in found["why"]
+
+
+def test_a_service_that_was_down_for_all_takes_no_version_back(rolled: Make) -> None:
+    """Not before a day was served, and not later."""
+    one = rolled()
+    last = one.serve(NIGHT + timedelta(days=1), 4, share=0.25, failing="all")
+    found = one.look(last)
+    assert (found["decision"], one.champion) == ("hold", 2)
+    assert "(0 by the version, 0 by what it replaces" in found["why"]
+    last = one.serve(last + timedelta(days=1), 1, share=0.25)
+    last = one.serve(last + timedelta(days=1), 3, share=0.25, failing="all")
+    found = one.look(last)
+    assert (found["decision"], found["first_day"]) == ("grow", str(last - timedelta(days=3)))
+
+
+def test_a_first_version_that_is_turned_off_is_not_said_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fallback decides for its shoppers and the shop for the others, as a person asked for."""
+    home = tmp_path / "home"
+    home.mkdir()
+    promote(home, 1, share=0.25)
+    pipeline = make_pipeline(SOURCE, rollout=STAGES, exploration={"control_holdout": HOLDOUT})
+    one = RolloutHome(home, pipeline, monkeypatch, replaced=None)
+    one.serve(FIRST - timedelta(days=1), 3)
+    last = one.serve(NIGHT + timedelta(days=1), 3, share=0.25, failing="new")
+    switch.run(settings=one.settings, scenario=SCENARIO, what="off", why="a fire", who="bob")
+    found = one.look(last)
+    assert (found["decision"], one.champion) == ("hold", 1)
+    assert "it is turned off (`make on`)" in found["why"]
+    switch.run(settings=one.settings, scenario=SCENARIO, what="on", why="it is out", who="bob")
+    found = one.look(one.serve(last + timedelta(days=1), 1, share=0.25, failing="new"))
+    assert (found["decision"], found["share"]) == ("retreat", 0.0)
 
 
 def test_no_other_version_is_promoted_meanwhile(rolled: Make) -> None:

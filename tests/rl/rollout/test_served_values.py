@@ -20,6 +20,7 @@ from rl.rollout.served_values import (
     day_number,
     stage_values,
 )
+from rl.rollout.silence import SilentDays
 
 LAUNCHED = date(2026, 3, 2)
 START = day_number(LAUNCHED)
@@ -190,6 +191,80 @@ def test_a_version_that_fails_keeps_the_shoppers_of_its_arm() -> None:
     """A newcomer for whom the fallback decided belongs to the arm even so: others of the same kind are in the other."""
     found = found_of(stage(rows([*SERVED, ("noah", 1, 3.0, "fallback")])))
     assert told(found.stage)["new"] == [(0, 10.0, 5.0), (2, 3.0, 0.0)]
+
+
+def crowd(day: int, by: str = "old", n: int = 25) -> list[Row]:
+    """So many others of a day that some of a quarter should have come among them: .75^25 is below .001."""
+    return [(f"olga:{number}", day, 2.0, by) for number in range(n)]
+
+
+FAILED: list[Row] = [("nina", -3, 5.0, "old"), ("nina", 2, 1.0, "fallback"), ("noah", 3, 1.0, "fallback")]
+
+
+def test_days_on_which_a_version_fails_for_all_its_shoppers_count() -> None:
+    """From the first of them on, by what its shoppers brought: nobody else knows that it fails."""
+    found = found_of(stage(rows([*FAILED, *crowd(2), *crowd(3)])))
+    assert (found.stage.days.first, found.stray) == (START + 2, 0.0)
+    assert told(found.stage)["new"] == [(0, 1.0, 5.0), (2, 1.0, 0.0)]
+    assert found.silent == SilentDays(date_of(START + 2), n_days=2, n_decisions=2, n_fallback=2)
+    assert found.lasting_from == date_of(START + 2 + 20)
+
+
+def test_days_of_which_no_decision_of_its_shoppers_arrived_count() -> None:
+    """Who was known and isn't seen brings nothing."""
+    found = found_of(stage(rows([FAILED[0], *crowd(2)])))
+    assert told(found.stage)["new"] == [(0, 0.0, 5.0)]
+    assert found.silent == SilentDays(date_of(START + 2), n_days=1, n_decisions=0, n_fallback=0)
+
+
+def test_days_on_which_a_version_failed_for_all_count_once_it_decides() -> None:
+    """Nor is it silent any more."""
+    found = found_of(stage(rows([*FAILED, *crowd(2), *crowd(3), ("nina", 4, 9.0, "new")])))
+    assert (found.stage.days.first, found.silent) == (START + 2, None)
+    assert told(found.stage)["new"] == [(0, 10.0, 5.0), (2, 1.0, 0.0)]
+
+
+def test_a_later_stage_in_which_a_version_fails_counts_and_so_does_the_launch() -> None:
+    """Its shoppers are those drawn anew; the first stage began on the first day that some got it."""
+    served: list[Row] = [*LATER[:4], ("nina", 4, 9.0, "fallback"), ("nora", 5, 8.0, "fallback"), *crowd(5, n=40)]
+    found = found_of(stage(rows(served), first=4, shares=SECOND, return_days=3))
+    assert (found.stage.days.first, found.lasting_from) == (START + 5, date_of(START + 4))
+    assert found.silent == SilentDays(date_of(START + 5), n_days=1, n_decisions=1, n_fallback=1)
+
+
+def test_days_on_which_the_whole_service_is_down_are_not_the_versions_fault() -> None:
+    """Not the first one that counts, nor among those on which the version was silent; within a stage they count."""
+    down: list[Row] = [("nina", 1, 1.0, "fallback"), *crowd(1, "fallback")]
+    assert stage(rows(down)) == (
+        "no day from 2026-03-02 to 2026-03-11 was served by these shares yet: 1 decision of its shoppers arrived (0 by "
+        "the version, 0 by what it replaces, 1 by the fallback) and 25 decisions of the others arrived (0 by the "
+        "version, 0 by what it replaces, 25 by the fallback)"
+    )
+    later: list[Row] = [("nina", 3, 1.0, "fallback"), *crowd(3, "fallback"), *crowd(4)]
+    found = found_of(stage(rows([*down, *FAILED[:2], *crowd(2), *later])))
+    assert (found.stage.days.first, found.silent and found.silent.n_days) == (START + 2, 2)
+    decided: list[Row] = [("nina", 0, 1.0, "new"), *crowd(0)]
+    found = found_of(stage(rows([*decided, *down])))
+    assert (found.stage.days.first, found.silent) == (START, None)
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        [*FAILED, *crowd(2, n=12), *crowd(3, n=12)],  # the same shoppers again: it may be by lots that none was its own
+        [("nina", 2, 1.0, "old"), *crowd(2)],  # its shoppers got what it replaces
+        [*FAILED[:2], *crowd(2, n=20), ("nina", 3, 1.0, "old"), *crowd(3, n=20)],
+    ],
+)
+def test_a_version_is_not_said_to_fail_where_it_may_not_be_served_yet(served: list[Row]) -> None:
+    found = stage(rows(served))
+    assert isinstance(found, str) and "was served by these shares yet" in found
+
+
+def test_a_day_on_which_its_shoppers_got_the_other_version_ends_the_silence() -> None:
+    """It may have been taken off all services by then, which its shoppers don't suffer from."""
+    found = found_of(stage(rows([*FAILED, *crowd(2), *crowd(3), ("nina", 4, 1.0, "old"), *crowd(4)])))
+    assert (found.silent, found.stray) == (None, 1 / 76)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from scipy.stats import norm
 
 from conf.specs.rollout import Beyond, Rollout, Schedule
 from rl.rollout.comparison import Comparison
+from rl.rollout.silence import SilentDays
 from rl.rollout.stage_rule import StageLook, judge_stage, scheduled_margin
 
 RULE = Rollout()
@@ -48,6 +50,39 @@ def test_a_stage_grows_holds_or_retreats(look: StageLook, decision: str, why: st
     found = judge_stage(RULE, look)
     assert found.decision == decision
     assert why in found.why
+
+
+TOLD = (
+    "it has decided for nobody since 2026-03-02 ({days}), while the others were decided for: of 40 decisions of its "
+    "shoppers the fallback made 38; "
+)
+
+
+def silent(n_days: int) -> SilentDays:
+    return SilentDays(date(2026, 3, 2), n_days=n_days, n_decisions=40, n_fallback=38)
+
+
+@pytest.mark.parametrize(
+    ("look", "decision", "why"),
+    [
+        (a_look(0.02, 0.015, silent=silent(1)), "hold", TOLD.format(days="1 day") + "see whether the service can load"),
+        (a_look(0.02, 0.015, silent=silent(3)), "retreat", TOLD.format(days="3 days")),
+        (a_look(0.0, 0.1, found="too few", silent=silent(3)), "retreat", TOLD.format(days="3 days")),
+        (a_look(-0.10, 0.02, silent=silent(1)), "retreat", f"-2.7%; {TOLD.format(days='1 day')}"),
+        (a_look(0.02, 0.015, silent=silent(3), is_off=True), "hold", "38; it is turned off (`make on`)"),
+        (a_look(-0.10, 0.02, silent=silent(3), is_off=True), "retreat", "it earns less"),
+    ],
+)
+def test_a_version_that_decides_for_nobody_goes_back(look: StageLook, decision: str, why: str) -> None:
+    """After as many days as a stage needs to grow, whatever the fallback brings; it grows by nothing of it."""
+    found = judge_stage(RULE, look)
+    assert found.decision == decision
+    assert why in found.why
+
+
+def test_a_version_that_decides_for_nobody_does_not_grow_on_a_schedule() -> None:
+    found = judge_stage(SMALL, a_look(0.06, 0.01, n_days=7, scheduled=1, silent=silent(2)))
+    assert (found.decision, found.scheduled) == ("hold", None)
 
 
 LOST = Comparison(500, 5000, 0.8, 1.0, -0.2, 0.04)
