@@ -94,15 +94,14 @@ class Nights:
         if registration["verdict"] == "promote":
             promotion = self._command("promote", day, version=int(registration["version"]))
             is_promoted = "skipped" not in promotion
-        return RunNight(
+        night = RunNight(
             date=day,
             verdict=registration["verdict"],
             version=int(registration["version"]),
             compared_with=registration["compared_with"],
-            gain=None if figures is None else _spread(figures.gain),
-            true_gain=None if figures is None else true_gain(figures),
             is_promoted=is_promoted,
         )
+        return night if figures is None else night.model_copy(update=_judged(figures))
 
     def _registered(self, day: date, number: int) -> NightFigures | None:
         """Return the evaluation that the night's version was registered with; None where it is gone.
@@ -134,6 +133,18 @@ class Nights:
         self.say(name, seconds)
 
 
+def _judged(figures: NightFigures) -> dict[str, object]:
+    """Return what an evaluation said of its candidate, and what is true."""
+    gain = figures.gain
+    return {
+        "gain": _spread(gain),
+        "gain_level": None if gain is None else 2 * gain.level - 1,
+        "interval": None if gain is None else gain.interval,
+        "true_gain": true_gain(figures),
+        "true_baseline": _true_baseline(figures),
+    }
+
+
 def _spread(gain: Gain | None) -> Spread | None:
     if gain is None or gain.value is None or gain.lower is None or gain.upper is None:
         return None
@@ -142,12 +153,11 @@ def _spread(gain: Gain | None) -> Spread | None:
 
 def true_gain(figures: NightFigures) -> float | None:
     """Return the candidate's true gain over what it was compared with; None where a true value isn't known."""
-    baseline = next((name for name in figures.truth if figures.role(name) == _role(figures)), None)
-    candidate = figures.truth.get(figures.selected.name)
-    if candidate is None or baseline is None:
-        return None
-    return candidate.value - figures.truth[baseline].value
+    baseline, candidate = _true_baseline(figures), figures.truth.get(figures.selected.name)
+    return None if candidate is None or baseline is None else candidate.value - baseline
 
 
-def _role(figures: NightFigures) -> str:
-    return "behavior" if figures.compared_with == "behavior" else "champion"
+def _true_baseline(figures: NightFigures) -> float | None:
+    """Return the true value of what the candidate was compared with."""
+    role = "behavior" if figures.compared_with == "behavior" else "champion"
+    return next((one.value for name, one in figures.truth.items() if figures.role(name) == role), None)

@@ -12,9 +12,11 @@ import pytest
 from conf.paths import Run
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
-from rl.figures.night import read_figures
-from rl.loop.nights import Nights
+from rl.figures.night import NightFigures, read_figures
+from rl.figures.values import LevelSpread, PlayedValue
+from rl.loop.nights import Nights, _judged
 from rl.loop.spark_jobs import SparkJobs
+from rl.loop.state import RunNight
 from tests.frozen_home.unpacked_home import unpack_home
 
 pytestmark = pytest.mark.xdist_group("frozen_home")
@@ -59,3 +61,23 @@ def test_a_night_run_again_tells_what_its_version_was_registered_with(tmp_path: 
         registered.upper,
     )
     assert (night.is_promoted, night.compared_with) == (True, "1")
+    assert (night.interval, night.gain_level) == (None, pytest.approx(2 * registered.level - 1))
+
+
+def test_a_night_keeps_the_gain_s_interval_beside_the_gate_s_bounds(tmp_path: Path) -> None:
+    """And the true value of what the gain is over, of which a loss is a share."""
+    figures = read_figures(Run(unpack_home(tmp_path), SOURCE, SCENARIO, NIGHT).evaluation)
+    assert figures.gain is not None and figures.gain.interval is None
+    interval = LevelSpread(value=0.5, lower=0.1, upper=0.9, level=0.95)
+    gain = figures.gain.model_copy(update={"interval": interval})
+    baseline = next(name for name in figures.policies if figures.role(name) == _role(figures))
+    values = {baseline: 4.0, figures.selected.name: 3.5}
+    truth = {name: PlayedValue(value=value, standard_error=0.1, n_episodes=10) for name, value in values.items()}
+    found = _judged(figures.model_copy(update={"gain": gain, "truth": truth}))
+    assert (found["interval"], found["true_gain"], found["true_baseline"]) == (interval, -0.5, 4.0)
+    night = RunNight.model_validate({"date": NIGHT, "verdict": "reject"} | found)
+    assert RunNight.model_validate_json(night.model_dump_json()) == night
+
+
+def _role(figures: NightFigures) -> str:
+    return "behavior" if figures.compared_with == "behavior" else "champion"
