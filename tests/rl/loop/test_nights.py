@@ -14,7 +14,7 @@ from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from rl.figures.night import NightFigures, read_figures
 from rl.figures.values import LevelSpread, PlayedValue
-from rl.loop.nights import Nights, _judged
+from rl.loop.nights import NightClock, Nights, _judged
 from rl.loop.spark_jobs import SparkJobs
 from rl.loop.state import RunNight
 from tests.frozen_home.unpacked_home import unpack_home
@@ -52,6 +52,7 @@ def test_a_night_run_again_tells_what_its_version_was_registered_with(tmp_path: 
         tmp_path,
         lambda _, __: None,
     )
+    nights._seconds = NightClock(tmp_path / "seconds.json")
     night = nights._learned(NIGHT)
     assert read_figures(path).gain != registered
     assert night.gain is not None
@@ -77,6 +78,18 @@ def test_a_night_keeps_the_gain_s_interval_beside_the_gate_s_bounds(tmp_path: Pa
     assert (found["interval"], found["true_gain"], found["true_baseline"]) == (interval, -0.5, 4.0)
     night = RunNight.model_validate({"date": NIGHT, "verdict": "reject"} | found)
     assert RunNight.model_validate_json(night.model_dump_json()) == night
+
+
+def test_a_night_that_was_interrupted_keeps_the_seconds_of_its_first_try(tmp_path: Path) -> None:
+    """The second finds the first candidate trained."""
+    path = tmp_path / "nights" / f"{NIGHT}.json"
+    first = NightClock(path)
+    first.keep("ingest", "", 20.0)
+    first.keep("train", "cql-1", 31.0)
+    second = NightClock(path)
+    for of, seconds in (("cql-1", 0.5), ("cql-2", 12.0)):
+        second.keep("train", of, seconds)
+    assert second.by_step == {"ingest": 20.0, "train": 43.0}
 
 
 def _role(figures: NightFigures) -> str:
