@@ -13,7 +13,8 @@ from conf.paths import Run
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from rl.figures.night import NightFigures, read_figures
-from rl.figures.values import LevelSpread, PlayedValue
+from rl.figures.values import LevelSpread, PlayedValue, Spread
+from rl.loop.day_loop import _told
 from rl.loop.nights import NightClock, Nights, _judged
 from rl.loop.spark_jobs import SparkJobs
 from rl.loop.state import RunNight
@@ -90,6 +91,16 @@ def test_a_night_that_was_interrupted_keeps_the_seconds_of_its_first_try(tmp_pat
     for of, seconds in (("cql-1", 0.5), ("cql-2", 12.0)):
         second.keep("train", of, seconds)
     assert second.by_step == {"ingest": 20.0, "train": 43.0}
+
+
+def test_the_line_of_a_night_tells_the_interval_and_the_gate_s_bound() -> None:
+    """A night without an interval tells what it was judged by."""
+    gain = Spread(value=0.5, lower=-0.2, upper=1.2)
+    night = RunNight(date=NIGHT, verdict="reject", gain=gain)
+    assert ", +0.500 (-0.200 to +1.200);" in _told(1, night)
+    interval = LevelSpread(value=0.5, lower=0.1, upper=0.9, level=0.95)
+    told = _told(1, night.model_copy(update={"interval": interval}))
+    assert ", +0.500 (+0.100 to +0.900), the gate's bound -0.200;" in told
 
 
 def _role(figures: NightFigures) -> str:
