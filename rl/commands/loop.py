@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import structlog
@@ -90,8 +89,7 @@ def run(*, settings: Settings, scenario: str, seed: int, n_days: int, n_past: in
     figures = loop.figures()
     write_atomically(home / "loop.json", figures.model_dump_json(indent=1) + "\n")
     write_atomically(home / "loop.html", render_loop_page(figures))
-    held, known = figures.held
-    seconds = [night.seconds for night in figures.nights]
+    seconds = figures.seconds_a_night
     return {
         "scenario": scenario,
         "source": kind.source,
@@ -100,8 +98,10 @@ def run(*, settings: Settings, scenario: str, seed: int, n_days: int, n_past: in
         "promoted": [night.version for night in figures.promoted],
         "final_gain": None if figures.final_gain is None else figures.final_gain.model_dump(),
         "worse": list(figures.worse),
-        "intervals": {"held": held, "of": known},
-        "seconds_a_night": {"median": round(median(seconds), 1), "longest": round(max(seconds), 1)},
+        "untold": list(figures.untold),
+        "intervals": {"level": figures.level, **figures.held.model_dump()},
+        "bounds_as_judged": figures.held_as_judged.model_dump(),
+        "seconds_a_night": None if seconds is None else seconds.model_dump(mode="json"),
         "page": str(home / "loop.html"),
     }
 

@@ -5,10 +5,11 @@ Values are in the scenario's reward unit; None means that it isn't known.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from conf.specs.strict_yaml import StrictModel
-from rl.figures.values import Spread
+from rl.figures.values import LevelSpread, Spread
 from rl.figures.verdict import Outcome
 
 
@@ -49,6 +50,8 @@ class LoopDay(StrictModel):
 class LoopNight(StrictModel):
     """A night of the loop; gain and truth are over `compared_with`. seconds: of the whole night.
 
+    interval: of the gain, at the confidence of reports. gain: between the bounds that the gate judged by, whose
+    two-sided level is gain_level: far beyond that on most nights. Nights of an earlier release have gain alone.
     promised, earned: gain of what is served, as promised, and as monitored so far. rollout: what the day's look at a
     launch did. alerts: new ones.
     """
@@ -58,6 +61,8 @@ class LoopNight(StrictModel):
     version: int | None
     compared_with: str | None
     gain: Spread | None
+    gain_level: float | None = None
+    interval: LevelSpread | None = None
     true_gain: float | None
     is_promoted: bool
     seconds: float
@@ -68,10 +73,31 @@ class LoopNight(StrictModel):
 
     @property
     def is_held(self) -> bool | None:
-        """Whether the interval holds the true gain; None where one of them isn't known."""
-        if self.gain is None or self.true_gain is None:
+        """Whether what is shown holds the true gain; None where one of them isn't known."""
+        if self.shown is None or self.true_gain is None:
             return None
-        return self.gain.lower <= self.true_gain <= self.gain.upper
+        return self.shown.lower <= self.true_gain <= self.shown.upper
+
+    @property
+    def shown(self) -> Spread | None:
+        """The gain's interval; its bounds as the gate judged by them, where there is none."""
+        return self.gain if self.interval is None else self.interval
+
+
+class NightSeconds(StrictModel):
+    """How long nights took; slowest_date: of the slowest. n_nights: whose seconds are known."""
+
+    median: float
+    slowest: float
+    slowest_date: date
+    n_nights: int
+
+
+class Held(StrictModel):
+    """In how many nights an interval held the true gain, of how many where both are known."""
+
+    held: int
+    of: int
 
 
 class LoopFigures(StrictModel):
@@ -81,7 +107,8 @@ class LoopFigures(StrictModel):
     final_gain: of the version that decided on the last day over the first behavior policy, in truth; of sessions over
     all days after the first night, with a 95% interval of the playing, else over the days that the version decided.
     None where the shop's own rule decided on that day, or on too few days to tell. worse: versions that lowered the
-    true value by more than 2% as they began to decide.
+    true value by more than 2% of what they replaced, as they began to decide. untold: versions of which that isn't
+    known. level: of intervals. seconds_a_night: of all nights, whenever the loop was stopped and went on.
     """
 
     scenario: str
@@ -96,6 +123,8 @@ class LoopFigures(StrictModel):
     nights: tuple[LoopNight, ...]
     final_gain: Spread | None
     worse: tuple[int, ...] = ()
+    untold: tuple[int, ...] = ()
+    seconds_a_night: NightSeconds | None = None
 
     @property
     def promoted(self) -> tuple[LoopNight, ...]:
@@ -113,7 +142,16 @@ class LoopFigures(StrictModel):
         return any(night.promised is not None or night.earned is not None for night in self.nights)
 
     @property
-    def held(self) -> tuple[int, int]:
-        """How many judged nights' intervals held the true gain, of how many where both are known."""
-        known = [night.is_held for night in self.nights if night.is_held is not None]
-        return sum(known), len(known)
+    def held(self) -> Held:
+        """How many judged nights' intervals at `level` held the true gain."""
+        return _held(night for night in self.nights if night.interval is not None)
+
+    @property
+    def held_as_judged(self) -> Held:
+        """How many bounds of the gate did, of the nights that kept no such interval."""
+        return _held(night for night in self.nights if night.interval is None)
+
+
+def _held(nights: Iterable[LoopNight]) -> Held:
+    known = [night.is_held for night in nights if night.is_held is not None]
+    return Held(held=sum(known), of=len(known))

@@ -39,6 +39,12 @@ class Spread(StrictModel):
         return cls(value=found.value, lower=found.lower, upper=found.upper)
 
 
+class LevelSpread(Spread):
+    """A figure between two-sided bounds; level: probability of holding the truth that they aim at."""
+
+    level: float
+
+
 class WeightLimit(StrictModel):
     """The largest weight let through, chosen from the data; None: all weights were left alone.
 
@@ -90,6 +96,8 @@ class Gain(StrictModel):
 
     level: one-sided confidence of each bound. corrected: what it counts for in the average of promoted gains, so that
     this is unbiased; no estimate of this gain. baseline_value: what the baseline earns, by the same estimator.
+    interval: at the confidence of the reports, for readers; the gate doesn't read it, and earlier releases didn't keep
+    it.
     """
 
     baseline: str
@@ -100,6 +108,7 @@ class Gain(StrictModel):
     level: float
     corrected: float | None = None
     baseline_value: float | None = None
+    interval: LevelSpread | None = None
 
 
 class GuardrailFigures(StrictModel):

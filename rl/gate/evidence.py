@@ -11,10 +11,17 @@ from rl.errors import EvaluationError
 from rl.gate.corrected_gain import corrected_gain
 from rl.gate.rules import GateEvidence, GateRules, GuardrailEvidence
 from rl.gate.split_losses import SplitLosses, lowered
-from rl.ope.intervals.intervals import Interval, cautious_bounds, relative_increase, standard_error
+from rl.ope.intervals.intervals import (
+    Interval,
+    cautious_bounds,
+    reaching_intervals,
+    relative_increase,
+    standard_error,
+)
 from rl.ope.intervals.sums import RatioSums, difference
 from rl.ope.intervals.tails import TailReport, tail_report
 from rl.ope.overlap.differing_units import effective_differing_units
+from rl.ope.propensities.cross_fit_variance import widened
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
 from rl.ope.report import PolicyEvaluation
 from rl.ope.samples.ratio_balance import RatioBalance
@@ -98,11 +105,37 @@ def with_losses(
     found = replace(evidence, losses=losses)
     if evidence.difference is None:
         return found
-    names = (evidence.candidate, evidence.baseline)
-    paired = difference(*(evaluation.sums[name, evidence.estimator] for name in names))
-    extra = math.sqrt(max(evidence.difference.standard_error**2 - standard_error(paired) ** 2, 0.0))
+    paired = _paired(evidence, evaluation)
+    extra = _extra_standard_error(evidence.difference, paired)
     interval = lowered(evidence.difference, losses, alpha=alpha, extra_standard_error=extra)
     return replace(found, difference=interval, corrected_gain=corrected_gain(paired, interval))
+
+
+def reported_gain(evidence: GateEvidence, evaluation: PolicyEvaluation) -> Interval | None:
+    """Return the gain as values are reported: between two-sided bounds at the reports' confidence.
+
+    The gate's own bounds are at the night's level, mostly far beyond it, and lowered by the losses of all splits: how
+    often those hold the truth says nothing of intervals at that confidence.
+
+    Args:
+        evidence: that the gate read.
+        evaluation: of the reward, that it was gathered from.
+    """
+    if evidence.difference is None:
+        return None
+    paired, settings = _paired(evidence, evaluation), evaluation.settings
+    (found,) = reaching_intervals([paired], level=settings.confidence, resampling=settings.resampling)
+    return widened(found, _extra_standard_error(evidence.difference, paired))
+
+
+def _paired(evidence: GateEvidence, evaluation: PolicyEvaluation) -> RatioSums:
+    names = (evidence.candidate, evidence.baseline)
+    return difference(*(evaluation.sums[name, evidence.estimator] for name in names))
+
+
+def _extra_standard_error(interval: Interval, paired: RatioSums) -> float:
+    """Return what estimated propensities have added to the error of the difference, 0 where they were logged."""
+    return math.sqrt(max(interval.standard_error**2 - standard_error(paired) ** 2, 0.0))
 
 
 @dataclass(frozen=True)

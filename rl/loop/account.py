@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +15,9 @@ from conf.settings import Settings
 from conf.specs.scenario import Pipeline
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray
-from rl.figures.loop import Earned, Known, LoopDay, LoopFigures, LoopNight
+from rl.figures.loop import Earned, Known, LoopDay, LoopFigures, LoopNight, NightSeconds
 from rl.figures.values import Spread
+from rl.loop.mean_gain import mean_gain
 from rl.loop.realised import Realised, realised_values
 from rl.loop.state import LoopState, RunNight
 from rl.policy import load_policy
@@ -68,33 +71,73 @@ def true_values(settings: Settings, pipeline: Pipeline, shop: ShopSettings, stat
     return Truths(played(logging_policy(built, own), own), found)
 
 
-def loop_figures(settings: Settings, pipeline: Pipeline, state: LoopState, truths: Truths) -> LoopFigures:
-    """Return what came of the loop."""
+def loop_figures(
+    settings: Settings, pipeline: Pipeline, state: LoopState, truths: Truths, *, own_rule: str
+) -> LoopFigures:
+    """Return what came of the loop.
+
+    Args:
+        settings: of the loop's home.
+        pipeline: the scenario on the source.
+        state: says who decided on which day, and what nights found.
+        truths: by day.
+        own_rule: policy version under which the shop's own rule logs.
+    """
     horizon = state.days[-1].date
     realised = realised_values(pipeline, Lake(settings.lake, pipeline.source.name), horizon)
-    scenario = pipeline.scenario
     return LoopFigures(
-        scenario=scenario.name,
-        scenario_title=scenario.title,
-        source=pipeline.source.name,
-        seed=state.seed,
-        reward_unit=scenario.reward.unit,
-        level=scenario.evaluation.confidence,
+        **_facts(pipeline, state),
         of="a session",
         gain_of="a session",
-        days=tuple(_days(state, truths, realised)),
-        nights=loop_nights(state),
+        days=served_days(state, truths, realised, own_rule=own_rule),
         final_gain=_final_gain(state, truths),
         worse=tuple(_worse(state, truths)),
     )
 
 
-def _days(state: LoopState, truths: Truths, realised: list[Realised]) -> list[LoopDay]:
+def _facts(pipeline: Pipeline, state: LoopState) -> dict[str, Any]:
+    """Return what the figures of any loop hold."""
+    scenario, nights = pipeline.scenario, loop_nights(state)
+    return {
+        "scenario": scenario.name,
+        "scenario_title": scenario.title,
+        "source": pipeline.source.name,
+        "seed": state.seed,
+        "reward_unit": scenario.reward.unit,
+        "level": scenario.evaluation.confidence,
+        "nights": nights,
+        "seconds_a_night": night_seconds(nights),
+    }
+
+
+def night_seconds(nights: Sequence[LoopNight]) -> NightSeconds | None:
+    """Return how long nights took; None where it isn't known of any."""
+    known = [night for night in nights if night.seconds > 0]
+    if not known:
+        return None
+    slowest = max(known, key=lambda night: night.seconds)
+    return NightSeconds(
+        median=round(median(night.seconds for night in known), 1),
+        slowest=round(slowest.seconds, 1),
+        slowest_date=slowest.date,
+        n_nights=len(known),
+    )
+
+
+def served_days(
+    state: LoopState, truths: Truths, realised: Sequence[Realised], *, own_rule: str
+) -> tuple[LoopDay, ...]:
+    """Return the days after the first night, with what champion and control group earned.
+
+    Args:
+        state: says who decided on which day.
+        truths: by day.
+        realised: what each policy version earned by day; fallbacks and mixtures are among them.
+        own_rule: the version among them that is the shop's own rule.
+    """
     earned = {(one.day, one.policy_version): one for one in realised}
-    own = {one.policy_version for one in realised} - {day.policy_version for day in state.days}
     found = []
     for day in state.days[state.n_past :]:
-        by_own = [earned[day.date, name] for name in sorted(own) if (day.date, name) in earned]
         champion = None if day.version is None else truths.versions[day.version].get(day.date)
         found.append(
             LoopDay(
@@ -104,10 +147,10 @@ def _days(state: LoopState, truths: Truths, realised: list[Realised]) -> list[Lo
                 behavior=_known(truths.behavior.get(day.date)),
                 champion=_known(champion),
                 served=_earned(earned.get((day.date, day.policy_version or ""))),
-                control=_earned(by_own[0] if by_own else None),
+                control=_earned(earned.get((day.date, own_rule))),
             )
         )
-    return found
+    return tuple(found)
 
 
 def loop_nights(state: LoopState) -> tuple[LoopNight, ...]:
@@ -124,6 +167,17 @@ def _reigns(state: LoopState) -> list[int | None]:
     """Return who decided, one after the other: a version stands again where it came back; None: the shop's own rule."""
     served = [day.version for day in state.days]
     return [version for place, version in enumerate(served) if not place or version != served[place - 1]]
+
+
+def _beginnings(state: LoopState) -> list[tuple[int, int | None]]:
+    """Return each version that decided, with who decided before it first did; None: the shop's own rule."""
+    reigns = _reigns(state)
+    former = [None, *reigns[:-1]]
+    return [
+        (number, former[place])
+        for place, number in enumerate(reigns)
+        if number is not None and number not in reigns[:place]
+    ]
 
 
 def _final_gain(state: LoopState, truths: Truths) -> Spread | None:
@@ -149,11 +203,8 @@ def _worse(state: LoopState, truths: Truths) -> list[int]:
 
     A version that comes back, since the one after it was taken back, begins no second time.
     """
-    found, reigns = list[int](), _reigns(state)
-    for place, number in enumerate(reigns):
-        if number is None or number in reigns[:place]:
-            continue
-        former = reigns[place - 1] if place else None
+    found = list[int]()
+    for number, former in _beginnings(state):
         before = truths.behavior if former is None else truths.versions[former]
         mean = float(np.mean([value.value for value in before.values()]))
         if _gain(truths.versions[number], before).value < -LOWERED * mean:
@@ -174,7 +225,7 @@ def paired_figures(
         of: what `lived` is of, such as `a day`.
         gain_of: what nights' gains are of.
     """
-    scenario, days = pipeline.scenario, []
+    days = []
     for number in range(state.n_past, len(state.days)):
         day = state.days[number]
         champion = None if day.version is None else Known(value=float(lived[number]), standard_error=0.0)
@@ -182,44 +233,54 @@ def paired_figures(
         days.append(LoopDay(date=day.date, version=day.version, behavior=behavior, champion=champion))
     last = state.days[-1].version
     own_days = [number for number, day in enumerate(state.days) if last is not None and day.version == last]
+    worse, untold = versions_that_lost(state, lived - own, own)
     return LoopFigures(
-        scenario=scenario.name,
-        scenario_title=scenario.title,
-        source=pipeline.source.name,
-        seed=state.seed,
-        reward_unit=scenario.reward.unit,
-        level=scenario.evaluation.confidence,
+        **_facts(pipeline, state),
         of=of,
         gain_of=gain_of,
         days=tuple(days),
-        nights=loop_nights(state),
-        final_gain=mean_gain(lived[own_days] - own[own_days]),
-        worse=versions_that_lost(state, lived - own, own),
+        final_gain=mean_gain(lived[own_days] - own[own_days], level=pipeline.scenario.evaluation.confidence),
+        worse=worse,
+        untold=untold,
     )
 
 
-def mean_gain(more: FloatArray) -> Spread | None:
-    """Return the mean of what days (or weeks) earned more, with a 95% interval that takes them for independent."""
-    if len(more) < 2:
-        return None
-    mean, half = float(more.mean()), _NORMAL_95 * float(more.std(ddof=1) / np.sqrt(len(more)))
-    return Spread(value=mean, lower=mean - half, upper=mean + half)
+def versions_that_lost(state: LoopState, more: FloatArray, own: FloatArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return versions that lowered the true value by more than LOWERED as they began to decide, and the untold ones.
 
-
-def versions_that_lost(state: LoopState, more: FloatArray, own: FloatArray) -> tuple[int, ...]:
-    """Return versions in whose days less was earned than by the shop's own rule, by more than LOWERED.
+    Each is held against what decided before it. Where that is the shop's own rule, its days were lived by that rule,
+    too. Days aren't lived by a replaced champion: there the true gain over it counts that the version's night played.
 
     Args:
-        state: says who decided on which day.
-        more: what each day earned beyond that rule, `(n_days,)`.
+        state: says who decided on which day, and what nights found.
+        more: what each day earned beyond the shop's own rule, `(n_days,)`.
         own: what it would have earned by it, `(n_days,)`.
     """
-    found = []
-    for version in sorted({day.version for day in state.days if day.version is not None}):
-        chosen = [number for number, day in enumerate(state.days) if day.version == version]
-        if more[chosen].mean() < -LOWERED * abs(own[chosen].mean()):
-            found.append(version)
-    return tuple(found)
+    worse, untold = list[int](), list[int]()
+    for number, former in _beginnings(state):
+        if former is None:
+            chosen = [place for place, day in enumerate(state.days) if day.version == number]
+            is_worse: bool | None = bool(more[chosen].mean() < -LOWERED * abs(own[chosen].mean()))
+        else:
+            is_worse = _is_worse(state, number, former)
+        if is_worse is None:
+            untold.append(number)
+        elif is_worse:
+            worse.append(number)
+    return tuple(sorted(worse)), tuple(sorted(untold))
+
+
+def _is_worse(state: LoopState, number: int, former: int) -> bool | None:
+    """Return whether a version lowered the true value of the champion that it replaced; None where it isn't known.
+
+    Nights of an earlier release didn't keep that value: of those, a gain that isn't negative alone tells anything.
+    """
+    for night in state.nights:
+        if (night.version, night.compared_with) == (number, str(former)) and night.true_gain is not None:
+            if night.true_baseline is not None:
+                return night.true_gain < -LOWERED * abs(night.true_baseline)
+            return False if night.true_gain >= 0 else None
+    return None
 
 
 def _known(value: TrueValue | None) -> Known | None:

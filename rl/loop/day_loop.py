@@ -135,8 +135,10 @@ def begun(settings: Settings, pipeline: Pipeline, *, seed: int, n_past: int, n_d
 
 def _told(number: int, night: RunNight) -> str:
     """Return the line that tells of a night."""
-    gain = night.gain
+    gain, bound = night.interval or night.gain, night.gain
     found = "" if gain is None else f", {gain.value:+.3f} ({gain.lower:+.3f} to {gain.upper:+.3f})"
+    if night.interval is not None and bound is not None:
+        found += f", the gate's bound {bound.lower:+.3f}"
     truth = "" if night.true_gain is None else f", true {night.true_gain:+.3f}"
     promoted = ", champion from tomorrow" if night.is_promoted else ""
     seconds = sum(night.seconds.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.paths import Run
+from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
 from rl.figures.night import NightFigures
@@ -22,6 +24,8 @@ from rl.registry.store import open_store
 from rl.registry.versions import load_version
 
 Command = Callable[..., dict[str, Any]]
+SECONDS_FOLDER = "nights"
+"""Beside the shop's logs: how long each night's steps took."""
 
 
 @dataclass
@@ -44,11 +48,11 @@ class Nights:
     commands: Mapping[str, Command]
     logs: Path
     say: Callable[[str, float], None]
-    _seconds: dict[str, float] = field(default_factory=dict)
+    _seconds: NightClock = field(init=False)
 
     def run(self, day: date) -> RunNight:
         """Run the night of the day, and publish what the next day is decided with."""
-        self._seconds = {}
+        self._seconds = NightClock(self.logs.parent / SECONDS_FOLDER / f"{day}.json")
         source, scenario = self.pipeline.source.name, self.pipeline.scenario.name
         where = [f"--source={source}", f"--date={day}"]
         self._job("ingest", [*where, f"--logs={self.logs}", f"--scenario={scenario}"])
@@ -60,7 +64,7 @@ class Nights:
             self._job("observe", [f"--source={source}", f"--scenario={scenario}", f"--as-of={tomorrow}"])
         if self.pipeline.scenario.clock != "session_step":
             watched["listed_by"] = self._command("decide", day, version=None, budget=None).get("version")
-        return night.model_copy(update=watched | {"seconds": dict(self._seconds)})
+        return night.model_copy(update=watched | {"seconds": self._seconds.by_step})
 
     def _watched(self, day: date) -> dict[str, object]:
         """Look at what is served: how far it is rolled out, and what it earned beside what was promised."""
@@ -94,15 +98,14 @@ class Nights:
         if registration["verdict"] == "promote":
             promotion = self._command("promote", day, version=int(registration["version"]))
             is_promoted = "skipped" not in promotion
-        return RunNight(
+        night = RunNight(
             date=day,
             verdict=registration["verdict"],
             version=int(registration["version"]),
             compared_with=registration["compared_with"],
-            gain=None if figures is None else _spread(figures.gain),
-            true_gain=None if figures is None else true_gain(figures),
             is_promoted=is_promoted,
         )
+        return night if figures is None else night.model_copy(update=_judged(figures))
 
     def _registered(self, day: date, number: int) -> NightFigures | None:
         """Return the evaluation that the night's version was registered with; None where it is gone.
@@ -119,19 +122,54 @@ class Nights:
     def _job(self, name: str, arguments: list[str]) -> None:
         started = time.perf_counter()
         self.jobs.run([name, *arguments])
-        self._tell(name, started)
+        self._tell(name, started, "")
 
     def _command(self, name: str, day: date, **more: object) -> dict[str, Any]:
         started = time.perf_counter()
         where = {"source": self.pipeline.source.name, "scenario": self.pipeline.scenario.name, "run_date": day}
         result = self.commands[name](settings=self.settings, **where, **more)
-        self._tell(name, started)
+        self._tell(name, started, str(more.get("candidate", "")))
         return result
 
-    def _tell(self, name: str, started: float) -> None:
+    def _tell(self, name: str, started: float, of: str) -> None:
         seconds = time.perf_counter() - started
-        self._seconds[name] = round(self._seconds.get(name, 0.0) + seconds, 2)
+        self._seconds.keep(name, of, seconds)
         self.say(name, seconds)
+
+
+class NightClock:
+    """How long each step of a night took, kept in a file as it ends: a night that is run again finds most work done."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin with what an interrupted try of the night has kept in the file."""
+        self._path = path
+        self._longest: dict[str, dict[str, float]] = (
+            json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        )
+
+    def keep(self, step: str, of: str, seconds: float) -> None:
+        """Keep the longest time of a step; `of` tells calls of one step apart, such as the candidates of training."""
+        calls = self._longest.setdefault(step, {})
+        calls[of] = max(round(seconds, 2), calls.get(of, 0.0))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._path, json.dumps(self._longest))
+
+    @property
+    def by_step(self) -> dict[str, float]:
+        """Seconds by step, all its calls together."""
+        return {step: round(sum(calls.values()), 2) for step, calls in self._longest.items()}
+
+
+def _judged(figures: NightFigures) -> dict[str, object]:
+    """Return what an evaluation said of its candidate, and what is true."""
+    gain = figures.gain
+    return {
+        "gain": _spread(gain),
+        "gain_level": None if gain is None else 2 * gain.level - 1,
+        "interval": None if gain is None else gain.interval,
+        "true_gain": true_gain(figures),
+        "true_baseline": _true_baseline(figures),
+    }
 
 
 def _spread(gain: Gain | None) -> Spread | None:
@@ -142,12 +180,11 @@ def _spread(gain: Gain | None) -> Spread | None:
 
 def true_gain(figures: NightFigures) -> float | None:
     """Return the candidate's true gain over what it was compared with; None where a true value isn't known."""
-    baseline = next((name for name in figures.truth if figures.role(name) == _role(figures)), None)
-    candidate = figures.truth.get(figures.selected.name)
-    if candidate is None or baseline is None:
-        return None
-    return candidate.value - figures.truth[baseline].value
+    baseline, candidate = _true_baseline(figures), figures.truth.get(figures.selected.name)
+    return None if candidate is None or baseline is None else candidate.value - baseline
 
 
-def _role(figures: NightFigures) -> str:
-    return "behavior" if figures.compared_with == "behavior" else "champion"
+def _true_baseline(figures: NightFigures) -> float | None:
+    """Return the true value of what the candidate was compared with."""
+    role = "behavior" if figures.compared_with == "behavior" else "champion"
+    return next((one.value for name, one in figures.truth.items() if figures.role(name) == role), None)

@@ -66,7 +66,8 @@ class SessionLoop(DayLoop):
     def figures(self) -> LoopFigures:
         """Return what came of the loop, in truth and by what was earned."""
         truths = true_values(self.settings, self.pipeline, self.shop_settings, self.state)
-        return loop_figures(self.settings, self.pipeline, self.state, truths)
+        own_rule = self.shop_settings.logging.policy_version
+        return loop_figures(self.settings, self.pipeline, self.state, truths, own_rule=own_rule)
 
     @contextmanager
     def _decider(self, number: int, folder: Path) -> Iterator[tuple[Decider, LivedDay]]:

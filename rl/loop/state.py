@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from conf.publication import write_atomically
 from conf.specs.strict_yaml import StrictModel
 from rl.errors import LoopError
-from rl.figures.values import Spread
+from rl.figures.values import LevelSpread, Spread
 from rl.figures.verdict import Outcome
 from rl.page.wording import counted
 
@@ -31,10 +31,13 @@ class LivedDay(StrictModel):
 class RunNight(StrictModel):
     """A night after a day.
 
-    version: registered; None where there was nothing to learn. compared_with: what the gain is over. true_gain: of the
-    candidate over that, on the days of the test episodes, in the simulated shop. promised, earned: gain of what is
-    served, as promised and as monitored so far. rollout: what the day's look did. alerts: new ones. listed_by: version
-    whose list the next day, or week, is decided by; None where there is no list. seconds: by step.
+    version: registered; None where there was nothing to learn. compared_with: what the gain is over. gain: between the
+    gate's bounds, gain_level: the two-sided level that these come to. interval: the gain at the confidence of reports.
+    true_gain: of the candidate over what it was compared with, on the days of the test episodes, in the simulated shop;
+    true_baseline: the true value of that. promised, earned: gain of what is served, as promised and as monitored so
+    far. rollout: what the day's look did. alerts: new ones. listed_by: version whose list the next day, or week, is
+    decided by; None where there is no list. seconds: by step. Loops that an earlier release began have nights without
+    gain_level, interval and true_baseline.
     """
 
     date: date
@@ -42,7 +45,10 @@ class RunNight(StrictModel):
     version: int | None = None
     compared_with: str | None = None
     gain: Spread | None = None
+    gain_level: float | None = None
+    interval: LevelSpread | None = None
     true_gain: float | None = None
+    true_baseline: float | None = None
     is_promoted: bool = False
     promised: float | None = None
     earned: Spread | None = None

@@ -15,7 +15,7 @@ from rl.figures.verdict import VerdictFigures
 from rl.gate.rules import GuardrailEvidence
 from rl.night.figures.data_summary import summarize_data
 from rl.night.figures.night_facts import lineage_of, night_facts
-from rl.night.figures.values import allowance_of, finite
+from rl.night.figures.values import allowance_of, finite, level_spread
 from rl.ope.intervals.intervals import Interval
 from rl.orders.order_figures import order_figures
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval
@@ -92,6 +92,7 @@ def _gain(night: OrderNight) -> Gain | None:
     if found is None:
         return None
     champion = night.before.compared
+    reported = night.judged.reported_gain
     return Gain(
         baseline=evidence.baseline,
         estimator=ESTIMATOR,
@@ -100,6 +101,7 @@ def _gain(night: OrderNight) -> Gain | None:
         upper=finite(found.upper),
         level=1 - night.before.level.level,
         baseline_value=led.a_week(TODAY if champion is None else champion.name),
+        interval=None if reported is None else level_spread(reported),
     )
 
 

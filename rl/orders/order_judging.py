@@ -163,12 +163,14 @@ class JudgedOrders:
         verdict: its answer.
         against_formula: what the candidate earns more than the best formula, at the level of reports; None where it is
             that formula itself, or nothing can be told.
+        reported_gain: over the baseline, at the level of reports; None where nothing can be told.
     """
 
     led: LedOrders
     evidence: GateEvidence
     verdict: Verdict
     against_formula: Interval | None
+    reported_gain: Interval | None = None
 
 
 def judge_orders(  # noqa: PLR0913 -- one argument per thing that the gate must be told
@@ -198,9 +200,10 @@ def judge_orders(  # noqa: PLR0913 -- one argument per thing that the gate must 
         unit_of_value: currency.
         shown_baseline: what sentences call the baseline.
     """
-    difference, refusal = None, None
+    difference, reported, refusal = None, None, None
     try:
         difference = gained(led, candidate, baseline, level=1 - 2 * alpha)
+        reported = gained(led, candidate, baseline, level=confidence)
     except EvaluationError as error:
         refusal = str(error)
     weeks = _by_week(led.earned(candidate).mean(axis=0) - led.earned(baseline).mean(axis=0))
@@ -225,7 +228,7 @@ def judge_orders(  # noqa: PLR0913 -- one argument per thing that the gate must 
         per=PER,
     )
     verdict = judge(evidence, gate_rules(gate, alpha=alpha), REPLAY_RULES)
-    return JudgedOrders(led, evidence, verdict, _against_formula(led, candidate, formula, confidence))
+    return JudgedOrders(led, evidence, verdict, _against_formula(led, candidate, formula, confidence), reported)
 
 
 def _against_formula(led: LedOrders, candidate: str, formula: str, level: float) -> Interval | None:

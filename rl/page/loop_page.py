@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rl.figures.loop import LoopDay, LoopFigures, LoopNight
+from rl.figures.loop import LoopDay, LoopFigures, LoopNight, NightSeconds
 from rl.page import wording
 from rl.page.axis import Axis, axis_over
 from rl.page.environment import page_environment
@@ -62,7 +62,7 @@ class Picture:
 
 def render_loop_page(figures: LoopFigures) -> str:
     """Return the page as HTML; every text from the figures is escaped."""
-    filters: dict[str, Callable[..., Any]] = {"signed": wording.signed, "day": wording.day}
+    filters: dict[str, Callable[..., Any]] = {"signed": wording.signed, "day": wording.day, "level": wording.level}
     environment = page_environment(_FOLDER, filters)
     context = {
         "figures": figures,
@@ -76,8 +76,8 @@ def render_loop_page(figures: LoopFigures) -> str:
 
 def loop_sentences(figures: LoopFigures) -> tuple[str, ...]:
     """Return what came of the loop, the most important first."""
-    held, known = figures.held
-    return tuple(filter(None, (_outcome(figures), _harm(figures), _promises(held, known, figures.level))))
+    told = (_outcome(figures), _harm(figures), _untold(figures), _promises(figures), _as_judged(figures))
+    return tuple(filter(None, (*told, _seconds(figures.seconds_a_night))))
 
 
 def _outcome(figures: LoopFigures) -> str:
@@ -106,15 +106,51 @@ def _harm(figures: LoopFigures) -> str:
     if not figures.promoted:
         return ""
     if not figures.worse:
-        return "No promotion lowered the true value by more than 2%."
-    versions = ", ".join(str(number) for number in figures.worse)
-    return f"Promotions that lowered the true value by more than 2%: version {versions}."
+        return "" if figures.untold else "No promotion lowered the true value by more than 2%."
+    return f"Promotions that lowered the true value by more than 2%: {_versions(figures.worse)}."
 
 
-def _promises(held: int, known: int, level: float) -> str:
-    if not known:
+def _untold(figures: LoopFigures) -> str:
+    if not figures.untold:
         return ""
-    return f"Of {known} nights' {wording.level(level)} intervals of the gain, {held} hold the true gain."
+    return (
+        f"Whether a promotion lowered the true value by more than 2% isn't known of {_versions(figures.untold)}: no "
+        "night told what is true beside the version that was replaced."
+    )
+
+
+def _versions(numbers: Sequence[int]) -> str:
+    return f"version{'' if len(numbers) == 1 else 's'} {', '.join(str(number) for number in numbers)}"
+
+
+def _promises(figures: LoopFigures) -> str:
+    found = figures.held
+    if not found.of:
+        return ""
+    return (
+        f"Of {found.of} nights' {wording.level(figures.level)} intervals of the gain, {found.held} hold the true gain."
+    )
+
+
+def _as_judged(figures: LoopFigures) -> str:
+    """Tell of nights that kept the gate's bounds alone."""
+    found = figures.held_as_judged
+    if not found.of:
+        return ""
+    return (
+        f"Of {wording.counted(found.of, 'night')} that kept the gate's bounds alone, as earlier releases did, "
+        f"{found.held} hold the true gain between these: at the level that each was judged by, not at "
+        f"{wording.level(figures.level)}."
+    )
+
+
+def _seconds(found: NightSeconds | None) -> str:
+    if found is None:
+        return ""
+    return (
+        f"A night took {found.median:.0f} seconds in the median, the slowest ({wording.day(found.slowest_date)}) "
+        f"{found.slowest:.0f}."
+    )
 
 
 def values_picture(figures: LoopFigures) -> Picture:
@@ -149,10 +185,10 @@ def values_picture(figures: LoopFigures) -> Picture:
 
 def promises_picture(figures: LoopFigures) -> Picture | None:
     """Return the picture of each judged night's gain beside its true gain; None where no night judged any."""
-    nights = [night for night in figures.nights if night.gain is not None]
+    nights = [night for night in figures.nights if night.shown is not None]
     if not nights:
         return None
-    every = [one for night in nights if night.gain is not None for one in (night.gain.lower, night.gain.upper)]
+    every = [one for night in nights if night.shown is not None for one in (night.shown.lower, night.shown.upper)]
     y_axis = axis_over([0.0, *every, *(night.true_gain for night in nights if night.true_gain is not None)])
     place = _places(len(nights))
     diamonds = [
@@ -172,7 +208,7 @@ def promises_picture(figures: LoopFigures) -> Picture | None:
 
 
 def _promise(axis: Axis, x: float, night: LoopNight) -> Mark:
-    gain = night.gain
+    gain = night.shown
     if gain is None:
         raise ValueError("a night without a gain has no place in the picture")
     against = "the shop's rule" if night.compared_with == "behavior" else f"version {night.compared_with}"

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from rl.figures.night import Notes, UncomparedChampion
-from rl.figures.values import Gain, GuardrailFigures, PlayedSpend, PlayedValue, ValueFigures
+from rl.figures.values import Gain, GuardrailFigures, LevelSpread, PlayedSpend, PlayedValue, ValueFigures
 from rl.figures.verdict import Allowance, VerdictFigures
 from rl.gate.alpha_spending import NightLevel
+from rl.gate.evidence import reported_gain
 from rl.gate.rules import Decision, GuardrailEvidence
 from rl.night.evaluation import NightEvaluation
 from rl.night.truth import TrueValues
+from rl.ope.intervals.intervals import Interval
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.report import BEHAVIOR
 from rl.shops.true_value import EpisodeValue
@@ -44,6 +46,7 @@ def gain_of(night: NightEvaluation) -> Gain | None:
     if found is None or not evidence.is_logged or not math.isfinite(found.value):
         return None
     is_promoted = night.verdict.decision is Decision.PROMOTE
+    reported = reported_gain(evidence, night.evaluation)
     return Gain(
         baseline=evidence.baseline,
         estimator=evidence.estimator,
@@ -53,6 +56,7 @@ def gain_of(night: NightEvaluation) -> Gain | None:
         level=1 - night.level.level,
         corrected=evidence.corrected_gain if is_promoted else None,
         baseline_value=finite(night.evaluation.report(evidence.baseline, evidence.estimator).value),
+        interval=None if reported is None else level_spread(reported),
     )
 
 
@@ -72,6 +76,13 @@ def over_control_of(night: NightEvaluation) -> Gain | None:
         corrected=None if luck is None else found.interval.value - luck,
         baseline_value=finite(found.control_value),
     )
+
+
+def level_spread(found: Interval) -> LevelSpread | None:
+    """Return the interval as figures; None where a bound isn't finite."""
+    if not all(math.isfinite(one) for one in (found.value, found.lower, found.upper)):
+        return None
+    return LevelSpread(value=found.value, lower=found.lower, upper=found.upper, level=found.level)
 
 
 def guardrail_figures(night: NightEvaluation) -> tuple[GuardrailFigures, ...]:

@@ -42,6 +42,9 @@ def test_a_better_policy_of_a_logged_night_is_promoted(logged_night: NightHome) 
     assert gain.value is not None
     assert gain.corrected is not None
     assert gain.corrected <= gain.value
+    assert gain.interval is not None
+    assert (gain.interval.value, gain.interval.level) == (gain.value, 0.95)
+    assert gain.interval.lower < gain.value < gain.interval.upper
 
 
 def test_the_gain_stands_beside_what_limited_weights_leave(logged_night: NightHome) -> None:

@@ -112,6 +112,13 @@ def night(patch: Any, tmp_path_factory: pytest.TempPathFactory) -> OrderHome:
     return home
 
 
+def test_the_gain_has_an_interval_at_the_reports_confidence(night: OrderHome) -> None:
+    gain = night.figures.gain
+    assert gain is not None and gain.value is not None and gain.interval is not None
+    assert (gain.interval.value, gain.interval.level) == (gain.value, 0.95)
+    assert gain.interval.lower < gain.value < gain.interval.upper
+
+
 def test_what_was_published_is_read_back_as_products_by_days(night: OrderHome) -> None:
     """Every unit, day, pack and promotion; what is known of tomorrow is the last row's next observation."""
     lake = Lake(night.settings.lake, SOURCE)

@@ -9,11 +9,12 @@ from scipy.stats import t as student_t
 from conf.specs.judging import Gate, Guardrail
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.gate.evidence import gate_evidence, gate_rules, with_losses
+from rl.gate.evidence import gate_evidence, gate_rules, reported_gain, with_losses
 from rl.gate.rules import Decision, GateEvidence, judge
 from rl.gate.split_losses import SplitLosses
-from rl.ope.intervals.intervals import Resampling, cautious_bounds
+from rl.ope.intervals.intervals import Resampling, cautious_bounds, reaching_intervals
 from rl.ope.intervals.sums import difference
+from rl.ope.propensities.cross_fit_variance import widened
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
@@ -200,3 +201,35 @@ def test_gate_abstains_on_a_guardrail_without_figures(
     verdict = judge(gathered((night[0], metrics), "better"), gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.ABSTAIN
     assert "refunds can't be estimated" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("alpha", [0.0025, 0.06])
+def test_the_reported_gain_is_at_the_reports_confidence_whatever_the_gate_s_level(
+    night: tuple[PolicyEvaluation, dict[str, PolicyEvaluation]], alpha: float
+) -> None:
+    """Two-sided, as values are reported, and no lower for the losses of other splits."""
+    found = gate_evidence(
+        *night, candidate="better", baseline=BEHAVIOR, estimator="dr", gate=GATE, alpha=alpha, unit_of_value="points"
+    )
+    losses = SplitLosses(shift=5.0, standard_error=1.0, n_units=5000, n_differing=5000.0)
+    paired = difference(night[0].sums["better", "dr"], night[0].sums[BEHAVIOR, "dr"])
+    (expected,) = reaching_intervals([paired], level=0.95, resampling=SETTINGS.resampling)
+    assert reported_gain(with_losses(found, losses, night[0], alpha=alpha), night[0]) == expected
+
+
+def test_the_reported_gain_is_as_wide_as_estimated_propensities_make_it(
+    night: tuple[PolicyEvaluation, dict[str, PolicyEvaluation]],
+) -> None:
+    """What they added to the error of the gate's difference widens this interval, too."""
+    plain = gathered(night, "better")
+    assert plain.difference is not None
+    wide = replace(plain, difference=widened(plain.difference, 0.3))
+    before, after = reported_gain(plain, night[0]), reported_gain(wide, night[0])
+    assert before is not None and after is not None
+    assert after.upper - after.value == pytest.approx(np.hypot(before.upper - before.value, 1.959964 * 0.3))
+
+
+def test_no_gain_is_reported_where_the_gate_has_none(
+    night: tuple[PolicyEvaluation, dict[str, PolicyEvaluation]],
+) -> None:
+    assert reported_gain(replace(gathered(night, "better"), difference=None), night[0]) is None

@@ -125,6 +125,13 @@ def test_a_better_policy_is_promoted_and_the_same_one_is_not() -> None:
     assert same.evidence.difference is not None and same.evidence.difference.value == 0
 
 
+def test_the_reported_gain_is_at_the_reports_confidence_whatever_the_gate_s_level() -> None:
+    policy = fitted("base_stock-1")
+    found = [judged(policy, alpha=alpha).reported_gain for alpha in (0.0025, 0.06)]
+    assert found[0] is not None and found[0].level == 0.95
+    assert found[0] == found[1] == gained(judged(policy).led, "candidate", TODAY, level=0.95)
+
+
 def test_a_policy_that_never_orders_breaks_the_guardrails() -> None:
     """It sells less and runs out more, and is no better either."""
     nothing = replace(fitted("newsvendor-1"), method="capped_base_stock", cap=1e-9, safety=-50.0)

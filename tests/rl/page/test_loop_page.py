@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rl.figures.loop import Earned, Known, LoopDay, LoopFigures, LoopNight
-from rl.figures.values import Spread
+from rl.figures.loop import Earned, Known, LoopDay, LoopFigures, LoopNight, NightSeconds
+from rl.figures.values import LevelSpread, Spread
 from rl.page.loop_page import loop_sentences, promises_picture, render_loop_page, values_picture
 
 FIRST = date(2026, 3, 12)
@@ -32,7 +32,9 @@ def _night(number: int, verdict: str, *, promoted: bool = False, true: float | N
         verdict=verdict,  # type: ignore[arg-type]
         version=number + 1,
         compared_with="behavior",
-        gain=Spread(value=0.8, lower=0.2, upper=1.4),
+        gain=Spread(value=0.8, lower=-0.2, upper=1.8),
+        gain_level=0.982,
+        interval=LevelSpread(value=0.8, lower=0.2, upper=1.4, level=0.95),
         true_gain=true,
         is_promoted=promoted,
         seconds=40.4,
@@ -92,8 +94,35 @@ def test_sentences_say_what_came_of_it() -> None:
     assert "Of 4 nights' 95% intervals of the gain, 3 hold the true gain." in told
 
 
+def test_coverage_is_that_of_intervals_at_the_level_that_is_printed() -> None:
+    """The first night's truth, 1.6, lies between the gate's bounds and outside of the 95% interval."""
+    night = _night(0, "abstain", true=1.6)
+    figures = _figures(nights=(night, night.model_copy(update={"interval": None, "gain_level": None})))
+    assert [one.is_held for one in figures.nights] == [False, True]
+    told = " ".join(loop_sentences(figures))
+    assert "Of 1 nights' 95% intervals of the gain, 0 hold the true gain." in told
+    assert "Of 1 night that kept the gate's bounds alone, as earlier releases did, 1 hold the true gain" in told
+    page = render_loop_page(figures)
+    assert page.count("as judged)") == 1
+
+
 def test_harm_is_named() -> None:
     assert "more than 2%: version 4." in " ".join(loop_sentences(_figures(worse=(4,))))
+
+
+def test_harm_that_isn_t_known_is_not_denied() -> None:
+    told = " ".join(loop_sentences(_figures(untold=(3,))))
+    assert "isn't known of version 3" in told
+    assert "No promotion lowered" not in told
+    told = " ".join(loop_sentences(_figures(worse=(2,), untold=(3, 4))))
+    assert "more than 2%: version 2." in told
+    assert "isn't known of versions 3, 4" in told
+
+
+def test_the_seconds_of_a_night_are_told() -> None:
+    found = NightSeconds(median=41.2, slowest=63.4, slowest_date=FIRST, n_nights=5)
+    told = loop_sentences(_figures(seconds_a_night=found))[-1]
+    assert told == "A night took 41 seconds in the median, the slowest (Thursday, 12 March 2026) 63."
 
 
 def test_a_loop_without_a_promotion_says_so() -> None:
