@@ -15,7 +15,7 @@ from rl.figures.monitor import (
 )
 from rl.monitor.alerts import arrival_alerts, broken_promise, change_alerts, change_figures, unexplained_alerts
 from rl.monitor.days import day_figures, seen_now, shares_there
-from rl.monitor.drift import Watch, watch
+from rl.monitor.drift import Series, Told, Watch, watch
 from rl.monitor.launch_outcomes import (
     Outcome,
     WatchedLaunch,
@@ -27,7 +27,7 @@ from rl.monitor.launch_outcomes import (
 )
 from rl.monitor.propensity_frequencies import Frequencies
 from rl.monitor.realised import ServedEpisodes
-from rl.monitor.served_rows import ExploredRows, ServedRows, watched_days
+from rl.monitor.served_rows import VALUE_BY, ExploredRows, ServedRows, watched_days
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,9 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     )
     common = in_common(launches, outcomes, () if earlier is None else earlier.ledger.in_common)
     own = next(one for one in launches if one.version == judged.version)
-    found, watched = outcomes[judged.version], _watched(served, checked, pipeline)
-    changes = tuple(change_figures(one) for one in watched.changes)
+    found, watched = outcomes[judged.version], _watched(served, checked, pipeline, earlier)
+    told = () if earlier is None else earlier.changes
+    changes = tuple(sorted((*told, *map(change_figures, watched.changes)), key=lambda one: one.day))
     seen = () if earlier is None else earlier.seen
     there = shares_there(seen, episodes)
     whole = _last_whole_day(served, pipeline)
@@ -176,7 +177,17 @@ def _last_whole_day(served: Served, pipeline: Pipeline) -> date:
     return served.horizon - timedelta(days=pipeline.source.lateness_days)
 
 
-def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:
+def _told(earlier: MonitorFigures, pipeline: Pipeline) -> Told:
+    """Return what was told up to an earlier night, and up to when it had judged which series."""
+    whole = earlier.date - timedelta(days=pipeline.source.lateness_days)
+    settled = min(whole, earlier.date - timedelta(days=pipeline.settle_days))
+    return Told(
+        frozenset((Series(one.kind, one.name), one.day) for one in earlier.changes),
+        lambda series: settled if series.name.startswith(VALUE_BY) else whole,
+    )
+
+
+def _watched(served: Served, checked: Checked, pipeline: Pipeline, earlier: MonitorFigures | None) -> Watch:
     scores = {
         one.day: Frequencies(one.n_explained, 0, one.statistic or 0.0, one.degrees or 1, one.p_value).score
         for one in checked.frequencies
@@ -185,7 +196,9 @@ def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:
     days = watched_days(served.rows, served.episodes, served=served.deciders, fallback=served.fallback, scores=scores)
     whole = _last_whole_day(served, pipeline)
     return watch(
-        [one for one in days if one.day <= whole], false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year
+        [one for one in days if one.day <= whole],
+        false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year,
+        told=None if earlier is None else _told(earlier, pipeline),
     )
 
 

@@ -17,12 +17,18 @@ from rl.data.transition_columns import Transitions, transitions_from_table
 from rl.data.transitions_reading import PublishedTransitions
 from rl.figures.monitor import ExploredDayFigures
 from rl.monitor.cut_days import CHANGED, PARTLY, Begun, partly_served_days
-from rl.monitor.drift import ServedDay
+from rl.monitor.drift import Series, ServedDay
 from rl.monitor.realised import ServedEpisodes
 
 CONTROL = "control"
 OTHERS = "others"
 """Arm of episodes that neither a watched version nor the control group's rule decided."""
+
+VALUE_BY = "value by "
+"""Begins the name of a series of episodes' values."""
+
+PROPENSITIES = "actions as often as told"
+"""Name of the series of the test of propensities."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -252,6 +258,7 @@ def _watched_day(
     scores: Mapping[date, float],
 ) -> ServedDay:
     transitions, of_day = rows.transitions, rows.row_day == day
+    awaited = {Series("score", PROPENSITIES)}
     numbers = {
         name: np.asarray(column[of_day] if column.ndim == 1 else (column[of_day] != 0).sum(axis=1), dtype=np.float64)
         for name, column in transitions.observation.items()
@@ -261,9 +268,11 @@ def _watched_day(
         own = of_day & rows.is_by({version})
         if own.any():
             names[f"action of {name}"] = transitions.action_id[own]
-        values = episodes.take((episodes.day == day) & episodes.is_settled & ~episodes.is_weighed).of(name).value
-        if len(values):
-            numbers[f"value by {name}"] = values
+        plain = episodes.take((episodes.day == day) & ~episodes.is_weighed).of(name)
+        if len(plain):
+            awaited |= {Series("mean", VALUE_BY + name), Series("shape", VALUE_BY + name)}
+        if len(values := plain.take(plain.is_settled).value):
+            numbers[VALUE_BY + name] = values
     made = int((of_day & rows.is_by({*served, fallback})).sum())
     found = date.fromordinal(day)
     return ServedDay(
@@ -272,5 +281,6 @@ def _watched_day(
         numbers=numbers,
         names=names,
         shares={"decisions that no policy made": (int((of_day & rows.is_by({fallback})).sum()), made)},
-        scores={"actions as often as told": scores[found]} if found in scores else {},
+        scores={PROPENSITIES: scores[found]} if found in scores else {},
+        awaited=frozenset(awaited),
     )
