@@ -21,10 +21,11 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import PublishedTransitions, read_availability, read_transitions
 from rl.errors import EvaluationError, PolicyError, RegistryError, ServingError
-from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, MonitorFigures, read_monitor
+from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, HoldoutFigures, MonitorFigures, read_monitor
 from rl.monitor.alerts import keep_alerts
 from rl.monitor.arrivals import Arrivals, arrivals
 from rl.monitor.explored_days import FollowedPlan, explored_rows, mixtures_in
+from rl.monitor.holdouts import holdout_on, holdouts_seen
 from rl.monitor.launch_outcomes import WatchedLaunch, arm_of
 from rl.monitor.look import Checked, Look, Served, frequency_figures, look_at
 from rl.monitor.page import render_monitor_page
@@ -32,7 +33,7 @@ from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
 from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
 from rl.monitor.served_rows import ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
-from rl.monitor.watched_launches import days_of_changes, watched_launches
+from rl.monitor.watched_launches import days_of_changes, days_of_version_control, watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.champion import load_version_policy
@@ -45,7 +46,7 @@ from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import roll_back
 from rl.registry.versions import load_version
-from rl.rollout.assignment import gets_new_version, is_control
+from rl.rollout.assignment import control_lot, gets_new_version
 from rl.serving.decide import FALLBACK_VERSION
 from rl.serving.decision_log import day_file, has_logs
 from rl.serving.explored import Explored
@@ -82,15 +83,21 @@ def run(
     if not launches:
         return _nothing(night, "nothing was served: no version was approved yet")
     published = read_transitions(pipeline, Lake(settings.lake, source), run_date)
-    served = _served(settings, pipeline, published, launches, run_date)
+    earlier, before = _earlier(settings, source, scenario, run_date), _taken_before(night)
+    holdouts = holdouts_seen(
+        () if earlier is None else earlier.holdouts,
+        run_date,
+        pipeline.scenario.exploration.control_holdout,
+        () if before is None else before.holdouts,
+    )
+    served = _served(settings, pipeline, published, launches, run_date, holdouts)
     if served is None:
         return _nothing(night, f"nothing was served on any day up to {run_date}")
-    earlier = _earlier(settings, source, scenario, run_date)
     log = decisions or serving_folder(settings.home, source, scenario) / "decisions"
     policy = _policy(settings, scenario, served.judged.version)
     checked = _checked(settings, pipeline, served, policy, log, earlier)
     look = look_at(served, checked, pipeline, earlier)
-    figures = _acted(settings, look, _taken_before(night))
+    figures = _acted(settings, look, before)
     night.folder.mkdir(parents=True, exist_ok=True)
     figures.write(night.monitor)
     write_atomically(night.monitor_page, render_monitor_page(figures))
@@ -110,6 +117,7 @@ def _served(
     published: PublishedTransitions,
     launches: Sequence[WatchedLaunch],
     horizon: date,
+    holdouts: tuple[HoldoutFigures, ...],
 ) -> Served | None:
     """Return what was served up to the date; None where nothing was."""
     nights = [one.night for one in launches if one.night is not None]
@@ -119,7 +127,7 @@ def _served(
         return None
     arms = {one.policy_version: one.arm for one in launches if one.policy_version is not None}
     explored = _explored(settings, pipeline, rows, horizon)
-    lots = _lots(settings, pipeline, launches)
+    lots, model = _lots(settings, pipeline, launches, holdouts), f"{pipeline.scenario.name}-policy"
     episodes = served_episodes(
         rows,
         pipeline,
@@ -128,13 +136,18 @@ def _served(
         fallback=FALLBACK_VERSION,
         lots=lots,
         explored=explored,
-        changed=days_of_changes(settings, f"{pipeline.scenario.name}-policy", pipeline.source),
+        changed=days_of_changes(settings, model, pipeline.source),
+        controlled=days_of_version_control(settings, model, pipeline.source, horizon),
     )
     judged = _judged(rows, episodes, launches)
-    return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)
+    if judged is None:
+        return None
+    return Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored, holdouts)
 
 
-def _lots(settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaunch]) -> Lots:
+def _lots(
+    settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaunch], holdouts: Sequence[HoldoutFigures]
+) -> Lots:
     """Return who is meant to get what, as the service draws it."""
     key, scenario = settings.pseudonym_key(), pipeline.scenario
     of_arm = {one.arm: one for one in launches}
@@ -143,9 +156,9 @@ def _lots(settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaun
         share, version = of_arm[arm].share_on(day), of_arm[arm].policy_version or ""
         return gets_new_version(shopper, key, scenario=scenario.name, policy_version=version, share=share)
 
-    holdout = scenario.exploration.control_holdout
     return Lots(
-        is_control=partial(is_control, key=key, scenario=scenario.name, share=holdout),
+        control_lot=partial(control_lot, key=key, scenario=scenario.name),
+        holdout=partial(holdout_on, seen=holdouts),
         is_opted_out=partial(is_opted_out, key=key),
         gets=gets,
     )

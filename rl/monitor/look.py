@@ -10,6 +10,7 @@ from conf.specs.scenario import Pipeline
 from rl.figures.monitor import (
     ArrivalFigures,
     FrequencyFigures,
+    HoldoutFigures,
     MonitorFigures,
     SeriesFigures,
 )
@@ -42,6 +43,7 @@ class Served:
         fallback: policy version of decisions that no policy made.
         horizon: the night's date.
         explored: what decisions under exploration plans count for.
+        holdouts: shares of the shoppers that nights saw held out, ascending.
     """
 
     rows: ServedRows
@@ -51,6 +53,7 @@ class Served:
     fallback: str
     horizon: date
     explored: ExploredRows
+    holdouts: tuple[HoldoutFigures, ...] = ()
 
     @property
     def arms(self) -> dict[str, str]:
@@ -168,6 +171,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
         fallback=_fallback_share(served),
         explored_days=served.explored.days,
         seen=seen_now(seen, episodes, served.horizon),
+        holdouts=served.holdouts,
     )
     return Look(figures, found)
 

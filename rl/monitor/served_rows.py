@@ -16,8 +16,9 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.data.transition_columns import Transitions, transitions_from_table
 from rl.data.transitions_reading import PublishedTransitions
 from rl.figures.monitor import ExploredDayFigures
-from rl.monitor.cut_days import CHANGED, PARTLY, Begun, partly_served_days
+from rl.monitor.cut_days import CHANGED, CONTROLLED, DOUBTFUL, PARTLY, Begun, partly_served_days
 from rl.monitor.drift import Series, ServedDay
+from rl.monitor.holdouts import DayRows, Holdout, held_out
 from rl.monitor.realised import ServedEpisodes
 
 CONTROL = "control"
@@ -73,12 +74,14 @@ class Lots:
     """Who is meant to get what, whatever decided.
 
     Attributes:
-        is_control: whether a pseudonym is held out.
+        control_lot: of a pseudonym, from 0 to 2^64 - 1: a share holds the lowest ones out.
+        holdout: shares of which one was held out on a day.
         is_opted_out: whether a name was made for one request of a shopper who opted out.
         gets: whether a pseudonym is among those who get the version of an arm on a day on which it is served.
     """
 
-    is_control: Callable[[str], bool]
+    control_lot: Callable[[str], int]
+    holdout: Callable[[date], Holdout]
     is_opted_out: Callable[[str], bool]
     gets: Callable[[str, str, date], bool]
 
@@ -129,11 +132,13 @@ def served_episodes(
     lots: Lots,
     explored: ExploredRows | None = None,
     changed: Set[date] = frozenset(),
+    controlled: Set[date] = frozenset(),
 ) -> ServedEpisodes:
     """Return the episodes with their arms and on-policy values.
 
     An episode belongs to the arm of its first decision, whatever decided the later ones; those of shoppers in the
-    control group belong to it whoever decided. One that the fallback began belongs to the version that its shopper
+    control group belong to it, whatever stood in for the shop's own rule. Those of shoppers of whom it isn't known
+    whether they were held out that day belong to no arm (`holdouts`). One that the fallback began belongs to the version that its shopper
     was meant to get (intention to treat): control keeps such sessions, and a version may not be rid of its own. Those
     of shoppers who opted out belong to no arm: they have another name at each request, by which nobody is drawn. One
     with explored decisions counts for the champion that was explored beside, its rewards weighed, or for no arm where
@@ -148,6 +153,7 @@ def served_episodes(
         lots: who is meant to get what.
         explored: what decisions under exploration plans count for; None where none were made.
         changed: days on which it was changed what is served; they count for no promise.
+        controlled: days on which a version decided for the control group; nor do they.
     """
     transitions, scenario = rows.transitions, pipeline.scenario
     arms = {**arms, **({} if explored is None else explored.arms)}
@@ -161,18 +167,20 @@ def served_episodes(
     names = (CONTROL, *dict.fromkeys(arms.values()), OTHERS)
     place = {name: number for number, name in enumerate(names)}
     of_version = np.array([place[arms.get(name, OTHERS)] for name in transitions.policy_versions], dtype=np.int64)
-    held_out = np.array([lots.is_control(shopper) for shopper in rows.shoppers], dtype=bool)[transitions.user]
-    opted_out = np.array([lots.is_opted_out(shopper) for shopper in rows.shoppers], dtype=bool)[transitions.user]
-    is_held_out, is_left = held_out & ~opted_out, rows.is_by({fallback})[starts] & ~held_out & ~opted_out
+    is_known, is_held_out, is_doubtful = _drawn(rows, arms, explored, lots=lots, controlled=controlled)
+    is_left = rows.is_by({fallback})[starts] & ~is_held_out & ~is_doubtful & is_known
     arm = _intended(of_version[rows.row_version[starts]], is_left, is_held_out, rows=rows, names=names, lots=lots)
     is_weighed = np.zeros(len(starts), dtype=np.bool_)
     if explored is not None:
         is_lost = np.logical_or.reduceat(explored.is_explored & ~explored.is_counted, starts)
         arm = np.where(is_lost, place[OTHERS], arm)
         is_weighed = np.logical_or.reduceat(explored.is_explored, starts)
-    arm = np.where(is_held_out, place[CONTROL], arm)
+    arm = np.where(is_doubtful, place[OTHERS], np.where(is_held_out, place[CONTROL], arm))
     begun = Begun(rows.day, transitions.start_time, transitions.user, arm, rows.is_by({fallback})[starts])
     last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
+    doubtful = np.setdiff1d(rows.day[is_doubtful], rows.day[is_held_out])
+    uncounted = {date.fromordinal(int(day)): DOUBTFUL for day in doubtful}
+    uncounted |= dict.fromkeys(controlled, CONTROLLED) | dict.fromkeys(changed, CHANGED)
     return ServedEpisodes(
         day=rows.day,
         shopper=transitions.user,
@@ -181,11 +189,30 @@ def served_episodes(
         value=np.add.reduceat(discounted, starts),
         is_settled=np.asarray(rows.day <= last_settled),
         is_weighed=is_weighed,
-        cut={
-            name: dict.fromkeys(partly_served_days(begun, place[name]), PARTLY) | dict.fromkeys(changed, CHANGED)
-            for name in names[1:-1]
-        },
+        cut={name: dict.fromkeys(partly_served_days(begun, place[name]), PARTLY) | uncounted for name in names[1:-1]},
     )
+
+
+def _drawn(
+    rows: ServedRows,
+    arms: Mapping[str, str],
+    explored: ExploredRows | None,
+    *,
+    lots: Lots,
+    controlled: Set[date],
+) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Return of each episode whether its shopper has lots, was held out, and may have been or not, `(n,)` each."""
+    transitions = rows.transitions
+    has_lot = ~np.array([lots.is_opted_out(one) for one in rows.shoppers], dtype=bool)[transitions.user]
+    lot = np.array([lots.control_lot(one) for one in rows.shoppers], dtype=np.uint64)[transitions.user]
+    is_by_version = rows.is_by({*arms})
+    if explored is not None:
+        is_by_version = is_by_version | explored.is_explored
+    decided = np.logical_or.reduceat(is_by_version, transitions.offsets[:-1])
+    found = held_out(DayRows(rows.day[has_lot], lot[has_lot], decided[has_lot]), lots.holdout, controlled)
+    is_held_out, is_doubtful = np.zeros((2, len(has_lot)), dtype=np.bool_)
+    is_held_out[has_lot], is_doubtful[has_lot] = found
+    return has_lot, is_held_out, is_doubtful
 
 
 def _intended(

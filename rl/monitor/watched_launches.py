@@ -54,6 +54,23 @@ def days_of_changes(settings: Settings, model: str, source: Source) -> frozenset
     return days_of(moments, source.zone)
 
 
+def days_of_version_control(settings: Settings, model: str, source: Source, last: date) -> frozenset[date]:
+    """Return the business days, up to a last one, on which a version decided for the control group for some time.
+
+    Raises:
+        RegistryChanged: the record of approvals can't be read.
+    """
+    switched = [one for one in read_approvals(settings, model) if one.kind in ("control", "no_control")]
+    found = set[date]()
+    for number, one in enumerate(switched):
+        if one.kind == "control":
+            first = one.at.astimezone(ZoneInfo(source.zone)).date()
+            ends = [other.at.astimezone(ZoneInfo(source.zone)).date() for other in switched[number + 1 : number + 2]]
+            end = min([*ends, last])
+            found |= {first + timedelta(days=further) for further in range((end - first).days + 1)}
+    return frozenset(found)
+
+
 def _watched(client: MlflowClient, launch: Launch, zone: ZoneInfo) -> WatchedLaunch:
     promise = None if launch.promise is None else launch.promise.against_control
     end = launch.end
