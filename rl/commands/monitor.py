@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
 from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
 from rl.monitor.served_rows import ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
-from rl.monitor.watched_launches import days_of_changes, days_of_version_control, watched_launches
+from rl.monitor.watched_launches import days_of_changes, days_of_version_control, in_force, watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.champion import load_version_policy
@@ -127,7 +128,10 @@ def _served(
         return None
     arms = {one.policy_version: one.arm for one in launches if one.policy_version is not None}
     explored = _explored(settings, pipeline, rows, horizon)
-    lots, model = _lots(settings, pipeline, launches, holdouts), f"{pipeline.scenario.name}-policy"
+    model = f"{pipeline.scenario.name}-policy"
+    controlled = days_of_version_control(settings, model, pipeline.source, horizon)
+    lots = replace(_lots(settings, pipeline, launches, holdouts), controlled=controlled)
+    changed = days_of_changes(settings, model, pipeline.source)
     episodes = served_episodes(
         rows,
         pipeline,
@@ -136,13 +140,24 @@ def _served(
         fallback=FALLBACK_VERSION,
         lots=lots,
         explored=explored,
-        changed=days_of_changes(settings, model, pipeline.source),
-        controlled=days_of_version_control(settings, model, pipeline.source, horizon),
+        changed=changed,
     )
     judged = _judged(rows, episodes, launches)
     if judged is None:
         return None
-    return Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored, holdouts)
+    return Served(
+        rows,
+        episodes,
+        launches,
+        judged,
+        FALLBACK_VERSION,
+        horizon,
+        explored,
+        holdouts,
+        in_force=in_force(settings, model, pipeline.source, launches),
+        changed=changed,
+        built={day: one.n_rows for day, one in published.manifests.items()},
+    )
 
 
 def _lots(

@@ -19,6 +19,7 @@ from rl.figures.effects import Bounded
 
 AlertKind = Literal[
     "broken_promise",
+    "nothing_served",
     "missing_decisions",
     "strange_decisions",
     "unexplained_decisions",

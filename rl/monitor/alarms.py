@@ -8,8 +8,8 @@ after which the series begins anew, the expected number of false alarms is at mo
 whatever depends on whatever among them, and whatever series begin and end. A day's allowances depend on that day alone,
 so that no later day changes what was an alarm.
 
-Source: Shiryaev (1963); Roberts (1966); Shin, Ramdas and Rinaldo (2023), E-detectors, theorem 2.4, the days weighted; the
-number of alarms by optional stopping of the same martingale.
+Source: Shiryaev (1963); Roberts (1966); Shin, Ramdas and Rinaldo (2023), E-detectors, theorem 2.4, the days weighted;
+the number of alarms by optional stopping of the same martingale.
 """
 
 from __future__ import annotations

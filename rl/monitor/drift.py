@@ -3,8 +3,8 @@
 Every feature, the choice of actions and the value of episodes give a series of daily figures: means are judged by the
 weekday, and whole distributions by a test of the day against the same weekdays of a reference, scipy's. What a test
 says is judged by the weekday too: shoppers come back and days have moods, so that its own p-value is no probability
-here. The series of a day share what the declared rate of false alarms allows a day (`alarms`), so that what begins later
-changes no alarm of the past, and what has ended costs those that go on nothing.
+here. The series of a day share what the declared rate of false alarms allows a day (`alarms`), so that what begins
+later changes no alarm of the past, and what has ended costs those that go on nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _TWO_SIDED: frozenset[Kind] = frozenset({"volume", "mean"})
 _TESTED: frozenset[Kind] = frozenset({"shape", "names"})
 _LEAST_EXPECTED = 5.0  # of a cell of a chi-square test (Cochran 1954)
 _FARTHEST = 1e-300
+_NOTHING = 0.5
+"""What a day without a decision counts as, for a logarithm."""
 
 
 class Series(NamedTuple):
@@ -212,7 +214,8 @@ def _series_of(day: ServedDay) -> set[Series]:
 def _figure(series: Series, day: ServedDay, reference: _Reference) -> _Figure:
     kind, name = series
     if kind == "volume":
-        return _Figure(math.log(day.n_decisions), 1 / day.n_decisions) if day.n_decisions else _NONE
+        counted = max(day.n_decisions, _NOTHING)
+        return _Figure(math.log(counted), 1 / counted)
     if kind == "score":
         return _Figure(day.scores.get(name, math.nan), 1.0)
     if kind == "share":
@@ -267,5 +270,5 @@ def _shown(series: Series, figure: float) -> float | None:
     if not math.isfinite(figure):
         return None
     if series.kind == "volume":
-        return math.exp(figure)
+        return math.exp(figure) if figure > math.log(_NOTHING) else 0.0
     return math.sin(figure) ** 2 if series.kind == "share" else float(figure)

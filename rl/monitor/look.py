@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from conf.specs.scenario import Pipeline
@@ -14,7 +14,14 @@ from rl.figures.monitor import (
     MonitorFigures,
     SeriesFigures,
 )
-from rl.monitor.alerts import arrival_alerts, broken_promise, change_alerts, change_figures, unexplained_alerts
+from rl.monitor.alerts import (
+    arrival_alerts,
+    broken_promise,
+    change_alerts,
+    change_figures,
+    outage_alerts,
+    unexplained_alerts,
+)
 from rl.monitor.days import day_figures, seen_now, shares_there
 from rl.monitor.drift import Series, Told, Watch, watch
 from rl.monitor.launch_outcomes import (
@@ -29,6 +36,7 @@ from rl.monitor.launch_outcomes import (
 from rl.monitor.propensity_frequencies import Frequencies
 from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_rows import VALUE_BY, ExploredRows, ServedRows, watched_days
+from rl.monitor.unserved_days import Unserved, decided_days, unserved
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,9 @@ class Served:
         horizon: the night's date.
         explored: what decisions under exploration plans count for.
         holdouts: shares of the shoppers that nights saw held out, ascending.
+        in_force: version by day; None where none is.
+        changed: days on which it was changed what is served.
+        built: rows of each day that is published.
     """
 
     rows: ServedRows
@@ -54,6 +65,9 @@ class Served:
     horizon: date
     explored: ExploredRows
     holdouts: tuple[HoldoutFigures, ...] = ()
+    in_force: Callable[[date], int | None] = lambda _: None
+    changed: Set[date] = frozenset()
+    built: Mapping[date, int] = field(default_factory=dict)
 
     @property
     def arms(self) -> dict[str, str]:
@@ -122,15 +136,16 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     )
     common = in_common(launches, outcomes, () if earlier is None else earlier.ledger.in_common)
     own = next(one for one in launches if one.version == judged.version)
-    found, watched = outcomes[judged.version], _watched(served, checked, pipeline, earlier)
+    whole, found = _last_whole_day(served, pipeline), outcomes[judged.version]
+    out = _unserved(served, whole)
+    watched = _watched(served, checked, pipeline, earlier, out)
     told = () if earlier is None else earlier.changes
     changes = tuple(sorted((*told, *map(change_figures, watched.changes)), key=lambda one: one.day))
     seen = () if earlier is None else earlier.seen
     there = shares_there(seen, episodes)
-    whole = _last_whole_day(served, pipeline)
     judged_days = [one for one in checked.frequencies if one.day <= whole]
     unexplained = unexplained_alerts(judged_days, scenario.monitor.most_unexplained)
-    alerts = [*arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
+    alerts = [*outage_alerts(out.outages), *arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
     if found.broken_on is not None:
         alerts.insert(0, broken_promise(own, found.broken_on, unit))
     last = judged_days[-1] if judged_days else None
@@ -191,13 +206,36 @@ def _told(earlier: MonitorFigures, pipeline: Pipeline) -> Told:
     )
 
 
-def _watched(served: Served, checked: Checked, pipeline: Pipeline, earlier: MonitorFigures | None) -> Watch:
+def _unserved(served: Served, whole: date) -> Unserved:
+    """Return the days, up to the last one whose late lines are in, on which nothing was served."""
+    mixtures = {one.policy_version: served.explored.arms.get(one.policy_version, "") for one in served.explored.days}
+    days = decided_days(
+        served.rows,
+        served.arms | mixtures,
+        last=whole,
+        in_force=served.in_force,
+        changed=served.changed,
+        built=served.built,
+    )
+    return unserved(days)
+
+
+def _watched(
+    served: Served, checked: Checked, pipeline: Pipeline, earlier: MonitorFigures | None, out: Unserved
+) -> Watch:
     scores = {
         one.day: Frequencies(one.n_explained, 0, one.statistic or 0.0, one.degrees or 1, one.p_value).score
         for one in checked.frequencies
         if one.p_value is not None
     }
-    days = watched_days(served.rows, served.episodes, served=served.deciders, fallback=served.fallback, scores=scores)
+    days = watched_days(
+        served.rows,
+        served.episodes,
+        served=served.deciders,
+        fallback=served.fallback,
+        scores=scores,
+        unserved=out.days,
+    )
     whole = _last_whole_day(served, pipeline)
     return watch(
         [one for one in days if one.day <= whole],

@@ -78,12 +78,14 @@ class Lots:
         holdout: shares of which one was held out on a day.
         is_opted_out: whether a name was made for one request of a shopper who opted out.
         gets: whether a pseudonym is among those who get the version of an arm on a day on which it is served.
+        controlled: days on which a version decided for who is held out; they count for no promise.
     """
 
     control_lot: Callable[[str], int]
     holdout: Callable[[date], Holdout]
     is_opted_out: Callable[[str], bool]
     gets: Callable[[str, str, date], bool]
+    controlled: Set[date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -132,17 +134,16 @@ def served_episodes(
     lots: Lots,
     explored: ExploredRows | None = None,
     changed: Set[date] = frozenset(),
-    controlled: Set[date] = frozenset(),
 ) -> ServedEpisodes:
     """Return the episodes with their arms and on-policy values.
 
     An episode belongs to the arm of its first decision, whatever decided the later ones; those of shoppers in the
-    control group belong to it, whatever stood in for the shop's own rule. Those of shoppers of whom it isn't known
-    whether they were held out that day belong to no arm (`holdouts`). One that the fallback began belongs to the version that its shopper
-    was meant to get (intention to treat): control keeps such sessions, and a version may not be rid of its own. Those
-    of shoppers who opted out belong to no arm: they have another name at each request, by which nobody is drawn. One
-    with explored decisions counts for the champion that was explored beside, its rewards weighed, or for no arm where
-    the day doesn't count.
+    control group belong to it, whatever stood in for the shop's own rule, and those of shoppers of whom it isn't known
+    whether they were held out that day to no arm (`holdouts`). One that the fallback began belongs to the version that
+    its shopper was meant to get (intention to treat): control keeps such sessions, and a version may not be rid of its
+    own. Those of shoppers who opted out belong to no arm: they have another name at each request, by which nobody is
+    drawn. One with explored decisions counts for the champion that was explored beside, its rewards weighed, or for no
+    arm where the day doesn't count.
 
     Args:
         rows: that were read.
@@ -153,7 +154,6 @@ def served_episodes(
         lots: who is meant to get what.
         explored: what decisions under exploration plans count for; None where none were made.
         changed: days on which it was changed what is served; they count for no promise.
-        controlled: days on which a version decided for the control group; nor do they.
     """
     transitions, scenario = rows.transitions, pipeline.scenario
     arms = {**arms, **({} if explored is None else explored.arms)}
@@ -167,7 +167,7 @@ def served_episodes(
     names = (CONTROL, *dict.fromkeys(arms.values()), OTHERS)
     place = {name: number for number, name in enumerate(names)}
     of_version = np.array([place[arms.get(name, OTHERS)] for name in transitions.policy_versions], dtype=np.int64)
-    is_known, is_held_out, is_doubtful = _drawn(rows, arms, explored, lots=lots, controlled=controlled)
+    is_known, is_held_out, is_doubtful = _drawn(rows, arms, explored, lots)
     is_left = rows.is_by({fallback})[starts] & ~is_held_out & ~is_doubtful & is_known
     arm = _intended(of_version[rows.row_version[starts]], is_left, is_held_out, rows=rows, names=names, lots=lots)
     is_weighed = np.zeros(len(starts), dtype=np.bool_)
@@ -180,7 +180,7 @@ def served_episodes(
     last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
     doubtful = np.setdiff1d(rows.day[is_doubtful], rows.day[is_held_out])
     uncounted = {date.fromordinal(int(day)): DOUBTFUL for day in doubtful}
-    uncounted |= dict.fromkeys(controlled, CONTROLLED) | dict.fromkeys(changed, CHANGED)
+    uncounted |= dict.fromkeys(lots.controlled, CONTROLLED) | dict.fromkeys(changed, CHANGED)
     return ServedEpisodes(
         day=rows.day,
         shopper=transitions.user,
@@ -194,12 +194,7 @@ def served_episodes(
 
 
 def _drawn(
-    rows: ServedRows,
-    arms: Mapping[str, str],
-    explored: ExploredRows | None,
-    *,
-    lots: Lots,
-    controlled: Set[date],
+    rows: ServedRows, arms: Mapping[str, str], explored: ExploredRows | None, lots: Lots
 ) -> tuple[BoolArray, BoolArray, BoolArray]:
     """Return of each episode whether its shopper has lots, was held out, and may have been or not, `(n,)` each."""
     transitions = rows.transitions
@@ -209,7 +204,7 @@ def _drawn(
     if explored is not None:
         is_by_version = is_by_version | explored.is_explored
     decided = np.logical_or.reduceat(is_by_version, transitions.offsets[:-1])
-    found = held_out(DayRows(rows.day[has_lot], lot[has_lot], decided[has_lot]), lots.holdout, controlled)
+    found = held_out(DayRows(rows.day[has_lot], lot[has_lot], decided[has_lot]), lots.holdout, lots.controlled)
     is_held_out, is_doubtful = np.zeros((2, len(has_lot)), dtype=np.bool_)
     is_held_out[has_lot], is_doubtful[has_lot] = found
     return has_lot, is_held_out, is_doubtful
@@ -258,8 +253,9 @@ def watched_days(
     served: Mapping[str, str],
     fallback: str,
     scores: Mapping[date, float],
+    unserved: Set[date] = frozenset(),
 ) -> list[ServedDay]:
-    """Return what each day with served decisions showed, ascending.
+    """Return what each day with served decisions showed, and each on which there should have been some, ascending.
 
     Observations are of all decisions of the day; actions and values are each version's own, so that a promotion isn't
     taken for a change. Values wait until they are settled.
@@ -270,10 +266,11 @@ def watched_days(
         served: name by policy version, of those that decided in the shop.
         fallback: policy version of decisions that no policy made.
         scores: of how often the champion's actions were chosen, by day.
+        unserved: days on which nothing was served, though a version was in force.
     """
     is_served = rows.is_by({*served, fallback})
-    days = np.unique(rows.row_day[is_served])
-    return [_watched_day(rows, episodes, int(day), served, fallback, scores) for day in days]
+    days = sorted({*rows.row_day[is_served].tolist(), *(day.toordinal() for day in unserved)})
+    return [_watched_day(rows, episodes, day, served, fallback, scores) for day in days]
 
 
 def _watched_day(

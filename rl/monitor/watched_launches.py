@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -69,6 +69,34 @@ def days_of_version_control(settings: Settings, model: str, source: Source, last
             end = min([*ends, last])
             found |= {first + timedelta(days=further) for further in range((end - first).days + 1)}
     return frozenset(found)
+
+
+def in_force(
+    settings: Settings, model: str, source: Source, watched: Sequence[WatchedLaunch]
+) -> Callable[[date], int | None]:
+    """Return which version was approved for a whole business day; None where none was, or it was turned off.
+
+    Before the record of approvals begins, it is the version of the newest night before the day.
+
+    Raises:
+        RegistryChanged: the record of approvals can't be read.
+    """
+    told = [(one.at.astimezone(ZoneInfo(source.zone)).date(), one) for one in read_approvals(settings, model)]
+    moves = [(day, one.version) for day, one in told if one.kind in ("promote", "rollback")]
+    switched = [(day, one.kind == "off") for day, one in told if one.kind in ("off", "on")]
+    own = {one.version for one in watched}
+
+    def version_on(day: date) -> int | None:
+        if next((is_off for at, is_off in reversed(switched) if at < day), False):
+            return None
+        known = next((version for at, version in reversed(moves) if at < day), -1)
+        if known == -1:
+            nights = [one for one in watched if one.night is not None and one.night < day]
+            nights = [one for one in nights if one.ended is None or one.ended >= day]
+            known = max(nights, key=lambda one: (one.night, one.version)).version if nights else None
+        return known if known in own else None
+
+    return version_on
 
 
 def _watched(client: MlflowClient, launch: Launch, zone: ZoneInfo) -> WatchedLaunch:

@@ -192,7 +192,7 @@ LOT_OF_ALL = 2**64
 
 
 def drawn_gain(rows: ServedRows, *, share: float, seen: tuple[HoldoutFigures, ...] = ()) -> tuple[float, float]:
-    """The gain of a day, and its error, once the share is what is said: shoppers' names end in their lots, in 1/4000."""
+    """The gain of a day, and its error, once the share is as said: shoppers' names end in their lots, in 1/4000."""
     lots = Lots(
         control_lot=lambda shopper: int(shopper[-4:]) * (LOT_OF_ALL // 4_000),
         holdout=partial(holdout_on, seen=holdouts_seen(seen, DAY + timedelta(days=9), share)),
@@ -273,7 +273,7 @@ def test_days_on_which_a_version_decided_for_the_control_group_count_for_no_prom
     rows = read(tmp_path, [("new-a", "second", 0, 1), ("c-a", "first", 1, 1), ("c-b", "first", 2, 1)])
     arms = {"first": "version 1", "second": "version 2"}
     found = served_episodes(
-        rows, PIPELINE, horizon=DAY, arms=arms, fallback=FALLBACK_VERSION, lots=LOTS, controlled={DAY}
+        rows, PIPELINE, horizon=DAY, arms=arms, fallback=FALLBACK_VERSION, lots=replace(LOTS, controlled={DAY})
     )
     assert found.cut == {"version 1": {DAY: CONTROLLED}, "version 2": {DAY: CONTROLLED}}
     assert len(found.of(CONTROL)) == 2
