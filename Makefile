@@ -79,7 +79,7 @@ help:  ## this page
 #:   SHOPS=9001-9100          default shops that `make bench-gate SECTIONS=flips` trains again
 #:   OUT=build/gate            where `make bench-gate` and `make bench-ope` keep what takes long, so that a stopped run goes on
 #:   KINDS=learned SEED=1         of the one-step nights of `make bench-gate`: which kinds, by a part of their names, and seeds
-#:   RUNS=500 LAUNCHES=1000 SEED=1  of `make bench-monitor`; SECTIONS=quiet,delays,looks,ledger,shared
+#:   RUNS=500 LAUNCHES=1000 SEED=1  of `make bench-monitor`; SECTIONS=quiet,launches,delays,looks,ledger,shared
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one

@@ -10,6 +10,8 @@ from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
+from dags.alerts.findings import nothing_served
+from dags.alerts.telling import AlertNotifier
 from dags.assets import transitions_asset
 from dags.failures import tell_run
 from dags.run_date import run_date
@@ -58,7 +60,8 @@ def monitor_dag(pipeline: Pipeline) -> DAG | None:
             python_callable=skip_unless_tonights_look,
             execution_timeout=timedelta(minutes=5),
         )
-        looks = [_look(pipeline, "monitor", "promised and earned, arrivals, propensities, drift; alerts.")]
+        doc = "promised and earned, arrivals, propensities, drift; alerts."
+        looks = [_look(pipeline, "monitor", doc, on_success_callback=AlertNotifier(nothing_served))]
         if scenario.rollout is not None:
             doc = "the day's look at what is rolled out: it grows, holds or goes back; skipped where nothing is."
             looks.append(_look(pipeline, "rollout", doc))
@@ -66,7 +69,7 @@ def monitor_dag(pipeline: Pipeline) -> DAG | None:
     return dag
 
 
-def _look(pipeline: Pipeline, command: str, doc: str) -> LearningStep:
+def _look(pipeline: Pipeline, command: str, doc: str, **kwargs: Any) -> LearningStep:
     return LearningStep(
         task_id=command,
         doc_md=f"`python -m rl {command}`: {doc}",
@@ -76,7 +79,9 @@ def _look(pipeline: Pipeline, command: str, doc: str) -> LearningStep:
             f"--scenario={pipeline.scenario.name}",
             "--date={{ run_date(dag_run) }}",
         ],
+        night=(pipeline.source.name, pipeline.scenario.name),
         execution_timeout=timedelta(hours=2),
+        **kwargs,
     )
 
 

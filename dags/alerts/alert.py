@@ -11,6 +11,7 @@ ALERTS = {
     "task_failed": "a task failed for good",
     "nothing_promotable": "no night has brought a promotable version for long",
     "approval_waiting": "a version waits for approval",
+    "nothing_served": "nothing is served any more",
     "slow_night": "a night took longer than usual",
     "disk": "the disk fills up",
 }

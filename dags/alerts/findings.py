@@ -88,6 +88,25 @@ def night_over(context: Mapping[str, Any]) -> list[Alert]:
     return [one for one in found if one is not None]
 
 
+def nothing_served(context: Mapping[str, Any]) -> list[Alert]:
+    """Return an alert for each time in which nothing was served, as the night's look has it."""
+    source, scenario = context["ti"].task.night
+    night = Run(Settings.from_environment().home, source, scenario, date.fromisoformat(run_date(context["dag_run"])))
+    if not night.monitor.exists():
+        return []
+    found = json.loads(night.monitor.read_text(encoding="utf-8"))["alerts"]
+    return [
+        Alert(
+            "nothing_served",
+            f"{scenario} on {source}, from {one['day']} on",
+            one["sentence"],
+            f"nothing_served/{source}/{scenario}/{one['day']}",
+        )
+        for one in found
+        if one["kind"] == "nothing_served"
+    ]
+
+
 def nothing_learned(context: Mapping[str, Any]) -> list[Alert]:
     """Return the alert of nights without a promotion, for one that had nothing to learn and so registers nothing."""
     settings = Settings.from_environment()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,10 +22,11 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import PublishedTransitions, read_availability, read_transitions
 from rl.errors import EvaluationError, PolicyError, RegistryError, ServingError
-from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, MonitorFigures, read_monitor
+from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, HoldoutFigures, MonitorFigures, read_monitor
 from rl.monitor.alerts import keep_alerts
 from rl.monitor.arrivals import Arrivals, arrivals
 from rl.monitor.explored_days import FollowedPlan, explored_rows, mixtures_in
+from rl.monitor.holdouts import holdout_on, holdouts_seen
 from rl.monitor.launch_outcomes import WatchedLaunch, arm_of
 from rl.monitor.look import Checked, Look, Served, frequency_figures, look_at
 from rl.monitor.page import render_monitor_page
@@ -34,7 +35,7 @@ from rl.monitor.realised import ServedEpisodes
 from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
 from rl.monitor.served_rows import ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
 from rl.monitor.undecided import Meant, undecided_alerts
-from rl.monitor.watched_launches import days_of_changes, watched_launches
+from rl.monitor.watched_launches import days_of_changes, days_of_version_control, in_force, watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.champion import load_version_policy
@@ -47,7 +48,7 @@ from rl.registry.served_shares import tag_shares
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import roll_back
 from rl.registry.versions import load_version
-from rl.rollout.assignment import gets_new_version, is_control
+from rl.rollout.assignment import control_lot, gets_new_version, is_control
 from rl.serving.decide import FALLBACK_VERSION
 from rl.serving.decision_log import day_file, has_logs
 from rl.serving.explored import Explored
@@ -85,17 +86,23 @@ def run(
     if not launches:
         return _nothing(night, "nothing was served: no version was approved yet")
     published = read_transitions(pipeline, Lake(settings.lake, source), run_date)
-    served = _served(settings, pipeline, published, launches, run_date)
+    earlier, before = _earlier(settings, source, scenario, run_date), _taken_before(night)
+    holdouts = holdouts_seen(
+        () if earlier is None else earlier.holdouts,
+        run_date,
+        pipeline.scenario.exploration.control_holdout,
+        () if before is None else before.holdouts,
+    )
+    served = _served(settings, pipeline, published, launches, run_date, holdouts)
     if served is None:
         return _nothing(night, f"nothing was served on any day up to {run_date}")
     if not isinstance(served, Served):
         return _undecided(settings, night, served)
-    earlier = _earlier(settings, source, scenario, run_date)
     log = decisions or serving_folder(settings.home, source, scenario) / "decisions"
     policy = _policy(settings, scenario, served.judged.version)
     checked = _checked(settings, pipeline, served, policy, log, earlier)
     look = look_at(served, checked, pipeline, earlier)
-    figures = _acted(settings, look, _taken_before(night))
+    figures = _acted(settings, look, before)
     night.folder.mkdir(parents=True, exist_ok=True)
     figures.write(night.monitor)
     write_atomically(night.monitor_page, render_monitor_page(figures))
@@ -144,6 +151,7 @@ def _served(
     published: PublishedTransitions,
     launches: Sequence[WatchedLaunch],
     horizon: date,
+    holdouts: tuple[HoldoutFigures, ...],
 ) -> Served | _Undecided | None:
     """Return what was served up to the date; where nothing was, a launch that should have been, or None."""
     nights = [one.night for one in launches if one.night is not None]
@@ -153,7 +161,10 @@ def _served(
         return None
     arms = {one.policy_version: one.arm for one in launches if one.policy_version is not None}
     explored = _explored(settings, pipeline, rows, horizon)
-    lots = _lots(settings, pipeline, launches)
+    model = f"{pipeline.scenario.name}-policy"
+    controlled = days_of_version_control(settings, model, pipeline.source, horizon)
+    lots = replace(_lots(settings, pipeline, launches, holdouts), controlled=controlled)
+    changed = days_of_changes(settings, model, pipeline.source)
     episodes = served_episodes(
         rows,
         pipeline,
@@ -162,12 +173,24 @@ def _served(
         fallback=FALLBACK_VERSION,
         lots=lots,
         explored=explored,
-        changed=days_of_changes(settings, f"{pipeline.scenario.name}-policy", pipeline.source),
+        changed=changed,
     )
     judged = _judged(rows, episodes, launches)
     if judged is None:
         return _never_decided(settings, pipeline, rows, launches[-1], horizon)
-    return Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon, explored)
+    return Served(
+        rows,
+        episodes,
+        launches,
+        judged,
+        FALLBACK_VERSION,
+        horizon,
+        explored,
+        holdouts,
+        in_force=in_force(settings, model, pipeline.source, launches),
+        changed=changed,
+        built={day: one.n_rows for day, one in published.manifests.items()},
+    )
 
 
 def _never_decided(
@@ -194,7 +217,9 @@ def _never_decided(
     return _Undecided(launch.version, found) if found else None
 
 
-def _lots(settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaunch]) -> Lots:
+def _lots(
+    settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaunch], holdouts: Sequence[HoldoutFigures]
+) -> Lots:
     """Return who is meant to get what, as the service draws it."""
     key, scenario = settings.pseudonym_key(), pipeline.scenario
     of_arm = {one.arm: one for one in launches}
@@ -203,9 +228,9 @@ def _lots(settings: Settings, pipeline: Pipeline, launches: Sequence[WatchedLaun
         share, version = of_arm[arm].share_on(day), of_arm[arm].policy_version or ""
         return gets_new_version(shopper, key, scenario=scenario.name, policy_version=version, share=share)
 
-    holdout = scenario.exploration.control_holdout
     return Lots(
-        is_control=partial(is_control, key=key, scenario=scenario.name, share=holdout),
+        control_lot=partial(control_lot, key=key, scenario=scenario.name),
+        holdout=partial(holdout_on, seen=holdouts),
         is_opted_out=partial(is_opted_out, key=key),
         gets=gets,
     )

@@ -20,6 +20,7 @@ from rl.figures.effects import Bounded
 AlertKind = Literal[
     "broken_promise",
     "undecided",
+    "nothing_served",
     "missing_decisions",
     "strange_decisions",
     "unexplained_decisions",
@@ -217,6 +218,14 @@ class ExploredDayFigures(StrictModel):
     why: str = ""
 
 
+class HoldoutFigures(StrictModel):
+    """A share of the shoppers that was held out, as nights saw it from the first to the last of these dates."""
+
+    first: date
+    last: date
+    share: float
+
+
 class MonitorFigures(StrictModel):
     """A night's look at what is served.
 
@@ -226,7 +235,8 @@ class MonitorFigures(StrictModel):
     champion doesn't know, on the last day. other_features: share of the champion's decisions whose propensity is
     another than the tables' observation gives, on the last day that is whole: decided on features that were stale or
     unknown to the service, or under rules of a slate or a day. fallback: share of the last day's served decisions that
-    no policy made. explored_days: on which an exploration plan was followed.
+    no policy made. explored_days: on which an exploration plan was followed. holdouts: shares of the shoppers held out,
+    ascending; none as an earlier release left it.
     """
 
     source: str
@@ -259,6 +269,7 @@ class MonitorFigures(StrictModel):
     other_features: float | None = None
     fallback: float | None = None
     seen: tuple[SeenFigures, ...] = ()
+    holdouts: tuple[HoldoutFigures, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write the figures to the file, replacing it atomically."""

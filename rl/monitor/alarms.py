@@ -2,12 +2,14 @@
 
 Each series is a sequence of daily scores that are standard normal, given the days before, while nothing changes. A
 Shiryaev-Roberts detector sums over all days on which a change may have begun how much likelier the scores since then
-are after it than before it. While nothing changes, the sum less the number of days is a martingale; so with alarms at
-a threshold c, after each of which a series begins anew, the expected number of false alarms is at most days / c, for
-each series, whatever depends on whatever among them. Their sum over the series is what is declared.
+are after it than before it. Here each day counts by its allowance, the false alarms that the day may cost the series:
+while nothing changes, the sum less what was allowed so far is a martingale. With an alarm where the sum reaches 1,
+after which the series begins anew, the expected number of false alarms is at most what was allowed, for each series,
+whatever depends on whatever among them, and whatever series begin and end. A day's allowances depend on that day alone,
+so that no later day changes what was an alarm.
 
-Source: Shiryaev (1963); Roberts (1966); Shin, Ramdas and Rinaldo (2023), E-detectors, theorem 2.4; the number of alarms
-by optional stopping of the same martingale.
+Source: Shiryaev (1963); Roberts (1966); Shin, Ramdas and Rinaldo (2023), E-detectors, theorem 2.4, the days weighted;
+the number of alarms by optional stopping of the same martingale.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ LARGEST_SCORE = 6.0
 """A score beyond counts as this one: a single wild day is an alarm by itself all the same."""
 
 
-def alarm_threshold(n_series: int, false_alarms_a_year: float) -> float:
-    """Return the threshold at which so many series together have at most that many false alarms a year.
+def daily_allowance(n_series: int, false_alarms_a_year: float) -> float:
+    """Return how many false alarms a day may cost each of so many series, which share the declared rate.
 
     Raises:
         EvaluationError: no series, or a rate that isn't above 0.
@@ -36,24 +38,22 @@ def alarm_threshold(n_series: int, false_alarms_a_year: float) -> float:
         raise EvaluationError(
             f"alarms need a series and a rate above 0, got {n_series} series and {false_alarms_a_year} a year"
         )
-    return DAYS_PER_YEAR * n_series / false_alarms_a_year
+    return false_alarms_a_year / DAYS_PER_YEAR / n_series
 
 
 class AlarmBank:
     """Detectors of many series, fed day by day.
 
     Attributes:
-        evidence: for a change in each series, `(n_series,)`; an alarm is told where it reaches the threshold.
+        evidence: for a change in each series, `(n_series,)`; where it reaches 1 there is an alarm.
     """
 
-    def __init__(self, is_two_sided: BoolArray, threshold: float) -> None:
+    def __init__(self, is_two_sided: BoolArray) -> None:
         """Begin with no evidence.
 
         Args:
             is_two_sided: whether falls count like rises; else rises alone do, `(n_series,)`.
-            threshold: from `alarm_threshold`.
         """
-        self.threshold = threshold
         self._shifts = np.array([*SHIFTS, *(-shift for shift in SHIFTS)])
         counted = np.ones((len(is_two_sided), len(self._shifts)))
         counted[~is_two_sided, len(SHIFTS) :] = 0.0
@@ -65,16 +65,20 @@ class AlarmBank:
         """The mean over the shifts that are looked for, `(n_series,)`."""
         return np.asarray((self._sums * self._share).sum(axis=1))
 
-    def update(self, scores: FloatArray) -> BoolArray:
-        """Take a day's scores, and return where there is an alarm; those series begin anew.
+    def update(self, scores: FloatArray, allowance: FloatArray | float) -> BoolArray:
+        """Take a day's scores, and return where the evidence makes an alarm; `forget` begins anew with a series.
 
         Args:
             scores: `(n_series,)`; NaN where a series has none on the day, which then says nothing.
+            allowance: false alarms that the day may cost each series, `(n_series,)` or the same for all.
         """
         known = np.isfinite(scores)
         score = np.clip(np.where(known, scores, 0.0), -LARGEST_SCORE, LARGEST_SCORE)[:, None]
         likelier = np.exp(self._shifts * score - np.square(self._shifts) / 2)
-        self._sums = np.where(known[:, None], (1.0 + self._sums) * likelier, self._sums)
-        alarms = np.asarray(self.evidence >= self.threshold)
-        self._sums[alarms] = 0.0
-        return alarms
+        allowed = np.broadcast_to(allowance, known.shape)[:, None]
+        self._sums = np.where(known[:, None], (allowed + self._sums) * likelier, self._sums)
+        return np.asarray(self.evidence >= 1.0)
+
+    def forget(self, series: BoolArray) -> None:
+        """Begin anew with some series, `(n_series,)`."""
+        self._sums[series] = 0.0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rl.figures.monitor import Alert, ArrivalFigures, ChangeFigures, FrequencyFigures, LaunchFigures
 from rl.monitor.drift import Change, Series
+from rl.monitor.unserved_days import Outage
 from rl.page import wording
 
 
@@ -114,6 +115,19 @@ def unexplained_alerts(found: Sequence[FrequencyFigures], most: float | None) ->
         )
         said += "and features with the tables'."
         alerts.append(Alert(kind="unexplained_decisions", day=one.day, subject="propensities", sentence=said))
+    return alerts
+
+
+def outage_alerts(found: Sequence[Outage]) -> list[Alert]:
+    """Return an alert for each time in which nothing was served; it is told on its first day, and goes on."""
+    alerts = []
+    for one in found:
+        days = f"{one.first}" if one.first == one.last else f"{one.first} to {one.last}"
+        who = "Nothing was served" if one.version is None else f"Version {one.version} decided nothing"
+        made = wording.counted(one.n_decisions, "decision was", "decisions were")
+        though = f"though {made} made" if one.n_decisions else "and no decision of anybody's arrived either"
+        said = f"{who} on {days}, {though}: see whether the service answers, and whether the shop asks it."
+        alerts.append(Alert(kind="nothing_served", day=one.first, subject="service", sentence=said))
     return alerts
 
 

@@ -19,6 +19,8 @@ LEAST_CHANCE = 1e-3
 """Of a gap as long as the longest of a day while a version decides all day long."""
 
 CHANGED = "what is served, or for which share of the shoppers, was changed on it"
+CONTROLLED = "a version decided for the control group on it, and promises are over the shop's own rule"
+DOUBTFUL = "versions decided for all whom the share that was held out might have held out"
 PARTLY = "it decided nothing for a part of the day, while the control group went on"
 
 

@@ -3,13 +3,14 @@
 Every feature, the choice of actions and the value of episodes give a series of daily figures: means are judged by the
 weekday, and whole distributions by a test of the day against the same weekdays of a reference, scipy's. What a test
 says is judged by the weekday too: shoppers come back and days have moods, so that its own p-value is no probability
-here. All series share one declared rate of false alarms (`alarms`).
+here. The series of a day share what the declared rate of false alarms allows a day (`alarms`), so that what begins
+later changes no alarm of the past, and what has ended costs those that go on nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, NamedTuple
@@ -18,7 +19,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from rl.data.logged_episodes import FloatArray, IntArray
-from rl.monitor.alarms import AlarmBank, alarm_threshold
+from rl.monitor.alarms import AlarmBank, daily_allowance
 from rl.monitor.weekday_scores import WeekdayScores
 
 Kind = Literal["volume", "mean", "shape", "names", "share", "score"]
@@ -35,6 +36,8 @@ _TWO_SIDED: frozenset[Kind] = frozenset({"volume", "mean"})
 _TESTED: frozenset[Kind] = frozenset({"shape", "names"})
 _LEAST_EXPECTED = 5.0  # of a cell of a chi-square test (Cochran 1954)
 _FARTHEST = 1e-300
+_NOTHING = 0.5
+"""What a day without a decision counts as, for a logarithm."""
 
 
 class Series(NamedTuple):
@@ -55,6 +58,7 @@ class ServedDay:
         names: codes by name, such as ids of actions, each `(n,)`.
         shares: how many of how many, by name.
         scores: standard normal while nothing changes, by name.
+        awaited: series that the day has too, though their figures are still to come, or no longer told.
     """
 
     day: date
@@ -63,6 +67,7 @@ class ServedDay:
     names: Mapping[str, IntArray] = field(default_factory=dict)
     shares: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+    awaited: Set[Series] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,25 @@ class Change:
     day: date
     figure: float
     expected: float | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What earlier nights judged and told: it is neither told again nor judged otherwise.
+
+    Attributes:
+        alarms: series and days of all that was told.
+        until: last day of a series that was judged.
+    """
+
+    alarms: Set[tuple[Series, date]]
+    until: Callable[[Series], date]
+
+    def settles(self, series: Series, day: date) -> bool | None:
+        """Return whether there was an alarm of a series on a day; None where nobody has judged it yet."""
+        if (series, day) in self.alarms:
+            return True
+        return False if day <= self.until(series) else None
 
 
 @dataclass(frozen=True)
@@ -97,55 +121,59 @@ class Watch:
     """What came of watching all days.
 
     Attributes:
-        changes: every alarm, in the order of days.
+        changes: every alarm that no earlier night told, in the order of days.
         states: of all series, the one nearest to an alarm first.
-        threshold: of the evidence.
     """
 
     changes: tuple[Change, ...]
     states: tuple[SeriesState, ...]
-    threshold: float
 
 
-def watch(days: Sequence[ServedDay], *, false_alarms_a_year: float) -> Watch:
+def watch(days: Sequence[ServedDay], *, false_alarms_a_year: float, told: Told | None = None) -> Watch:
     """Return the alarms over all days, as if each night had looked at its own.
 
-    Days on which nothing was served are simply not there. A series whose alarm was told begins anew: what it has become
-    is what it is judged by from then on.
+    Days that aren't given say nothing. A series whose alarm was told begins anew: what it has become is what it is
+    judged by from then on.
 
     Args:
         days: ascending.
         false_alarms_a_year: over all series together, while nothing changes.
+        told: by earlier nights; None where none looked.
     """
-    series = sorted({one for day in days for one in _series_of(day)})
+    had = [_series_of(day) for day in days]
+    series = sorted(set().union(*had))
     if not series:
-        return Watch((), (), math.inf)
-    two_sided = np.array([one.kind in _TWO_SIDED for one in series])
-    bank = AlarmBank(two_sided, alarm_threshold(len(series), false_alarms_a_year))
+        return Watch((), ())
+    bank = AlarmBank(np.array([one.kind in _TWO_SIDED for one in series]))
+    is_score = np.array([one.kind == "score" for one in series])
     scores, references = WeekdayScores(len(series)), [_Reference() for _ in series]
     changes: list[Change] = []
     last: list[tuple[float | None, float | None]] = [(None, None)] * len(series)
-    for day in days:
-        weekday = day.day.weekday()
+    for day, own_series in zip(days, had, strict=True):
+        weekday, n_sharing = day.day.weekday(), len(own_series | day.awaited)
         found = [_figure(one, day, reference) for one, reference in zip(series, references, strict=True)]
         expected = scores.expected(weekday)
         own = np.array([one.figure for one in found])
-        is_score = np.array([one.kind == "score" for one in series])
         judged = scores.update(
             np.where(is_score, np.nan, own), np.array([one.least_variance for one in found]), weekday
         )
-        alarms = bank.update(np.where(is_score, own, judged))
+        alarms = bank.update(np.where(is_score, own, judged), daily_allowance(n_sharing, false_alarms_a_year))
         for place, one in enumerate(series):
             if np.isfinite(own[place]):
                 last[place] = _shown(one, own[place]), _shown(one, expected[place])
-            if alarms[place]:
+            settled = None if told is None else told.settles(one, day.day)
+            if settled is None and alarms[place]:
                 changes.append(Change(one, day.day, last[place][0] or 0.0, last[place][1]))
+            alarms[place] = alarms[place] if settled is None else settled
+            if alarms[place]:
                 references[place] = _Reference()
+        bank.forget(alarms)
         scores.forget(alarms)
-    share = np.minimum(bank.evidence / bank.threshold, 1.0)
+    share = np.minimum(bank.evidence, 1.0)
     order = sorted(range(len(series)), key=lambda place: (-share[place], series[place]))
-    states = tuple(SeriesState(series[place], *last[place], float(share[place])) for place in order)
-    return Watch(tuple(changes), states, bank.threshold)
+    return Watch(
+        tuple(changes), tuple(SeriesState(series[place], *last[place], float(share[place])) for place in order)
+    )
 
 
 @dataclass
@@ -173,20 +201,21 @@ class _Figure(NamedTuple):
 _NONE = _Figure(math.nan, 0.0)
 
 
-def _series_of(day: ServedDay) -> list[Series]:
-    return [
+def _series_of(day: ServedDay) -> set[Series]:
+    return {
         Series("volume", "decisions"),
         *(Series(kind, name) for name in day.numbers for kind in ("mean", "shape")),
         *(Series("names", name) for name in day.names),
         *(Series("share", name) for name in day.shares),
         *(Series("score", name) for name in day.scores),
-    ]
+    }
 
 
 def _figure(series: Series, day: ServedDay, reference: _Reference) -> _Figure:
     kind, name = series
     if kind == "volume":
-        return _Figure(math.log(day.n_decisions), 1 / day.n_decisions) if day.n_decisions else _NONE
+        counted = max(day.n_decisions, _NOTHING)
+        return _Figure(math.log(counted), 1 / counted)
     if kind == "score":
         return _Figure(day.scores.get(name, math.nan), 1.0)
     if kind == "share":
@@ -241,5 +270,5 @@ def _shown(series: Series, figure: float) -> float | None:
     if not math.isfinite(figure):
         return None
     if series.kind == "volume":
-        return math.exp(figure)
+        return math.exp(figure) if figure > math.log(_NOTHING) else 0.0
     return math.sin(figure) ** 2 if series.kind == "share" else float(figure)

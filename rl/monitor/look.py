@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from conf.specs.scenario import Pipeline
 from rl.figures.monitor import (
     ArrivalFigures,
     FrequencyFigures,
+    HoldoutFigures,
     MonitorFigures,
     SeriesFigures,
 )
-from rl.monitor.alerts import arrival_alerts, broken_promise, change_alerts, change_figures, unexplained_alerts
+from rl.monitor.alerts import (
+    arrival_alerts,
+    broken_promise,
+    change_alerts,
+    change_figures,
+    outage_alerts,
+    unexplained_alerts,
+)
 from rl.monitor.days import day_figures, seen_now, shares_there
-from rl.monitor.drift import Watch, watch
+from rl.monitor.drift import Series, Told, Watch, watch
 from rl.monitor.launch_outcomes import (
     Outcome,
     WatchedLaunch,
@@ -27,7 +35,8 @@ from rl.monitor.launch_outcomes import (
 )
 from rl.monitor.propensity_frequencies import Frequencies
 from rl.monitor.realised import ServedEpisodes
-from rl.monitor.served_rows import ExploredRows, ServedRows, watched_days
+from rl.monitor.served_rows import VALUE_BY, ExploredRows, ServedRows, watched_days
+from rl.monitor.unserved_days import Unserved, decided_days, unserved
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,10 @@ class Served:
         fallback: policy version of decisions that no policy made.
         horizon: the night's date.
         explored: what decisions under exploration plans count for.
+        holdouts: shares of the shoppers that nights saw held out, ascending.
+        in_force: version by day; None where none is.
+        changed: days on which it was changed what is served.
+        built: rows of each day that is published.
     """
 
     rows: ServedRows
@@ -51,6 +64,10 @@ class Served:
     fallback: str
     horizon: date
     explored: ExploredRows
+    holdouts: tuple[HoldoutFigures, ...] = ()
+    in_force: Callable[[date], int | None] = lambda _: None
+    changed: Set[date] = frozenset()
+    built: Mapping[date, int] = field(default_factory=dict)
 
     @property
     def arms(self) -> dict[str, str]:
@@ -119,14 +136,16 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     )
     common = in_common(launches, outcomes, () if earlier is None else earlier.ledger.in_common)
     own = next(one for one in launches if one.version == judged.version)
-    found, watched = outcomes[judged.version], _watched(served, checked, pipeline)
-    changes = tuple(change_figures(one) for one in watched.changes)
+    whole, found = _last_whole_day(served, pipeline), outcomes[judged.version]
+    out = _unserved(served, whole)
+    watched = _watched(served, checked, pipeline, earlier, out)
+    told = () if earlier is None else earlier.changes
+    changes = tuple(sorted((*told, *map(change_figures, watched.changes)), key=lambda one: one.day))
     seen = () if earlier is None else earlier.seen
     there = shares_there(seen, episodes)
-    whole = _last_whole_day(served, pipeline)
     judged_days = [one for one in checked.frequencies if one.day <= whole]
     unexplained = unexplained_alerts(judged_days, scenario.monitor.most_unexplained)
-    alerts = [*arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
+    alerts = [*outage_alerts(out.outages), *arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
     if found.broken_on is not None:
         alerts.insert(0, broken_promise(own, found.broken_on, unit))
     last = judged_days[-1] if judged_days else None
@@ -167,6 +186,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
         fallback=_fallback_share(served),
         explored_days=served.explored.days,
         seen=seen_now(seen, episodes, served.horizon),
+        holdouts=served.holdouts,
     )
     return Look(figures, found)
 
@@ -176,16 +196,51 @@ def _last_whole_day(served: Served, pipeline: Pipeline) -> date:
     return served.horizon - timedelta(days=pipeline.source.lateness_days)
 
 
-def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:
+def _told(earlier: MonitorFigures, pipeline: Pipeline) -> Told:
+    """Return what was told up to an earlier night, and up to when it had judged which series."""
+    whole = earlier.date - timedelta(days=pipeline.source.lateness_days)
+    settled = min(whole, earlier.date - timedelta(days=pipeline.settle_days))
+    return Told(
+        frozenset((Series(one.kind, one.name), one.day) for one in earlier.changes),
+        lambda series: settled if series.name.startswith(VALUE_BY) else whole,
+    )
+
+
+def _unserved(served: Served, whole: date) -> Unserved:
+    """Return the days, up to the last one whose late lines are in, on which nothing was served."""
+    mixtures = {one.policy_version: served.explored.arms.get(one.policy_version, "") for one in served.explored.days}
+    days = decided_days(
+        served.rows,
+        served.arms | mixtures,
+        last=whole,
+        in_force=served.in_force,
+        changed=served.changed,
+        built=served.built,
+    )
+    return unserved(days)
+
+
+def _watched(
+    served: Served, checked: Checked, pipeline: Pipeline, earlier: MonitorFigures | None, out: Unserved
+) -> Watch:
     scores = {
         one.day: Frequencies(one.n_explained, 0, one.statistic or 0.0, one.degrees or 1, one.p_value).score
         for one in checked.frequencies
         if one.p_value is not None
     }
-    days = watched_days(served.rows, served.episodes, served=served.deciders, fallback=served.fallback, scores=scores)
+    days = watched_days(
+        served.rows,
+        served.episodes,
+        served=served.deciders,
+        fallback=served.fallback,
+        scores=scores,
+        unserved=out.days,
+    )
     whole = _last_whole_day(served, pipeline)
     return watch(
-        [one for one in days if one.day <= whole], false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year
+        [one for one in days if one.day <= whole],
+        false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year,
+        told=None if earlier is None else _told(earlier, pipeline),
     )
 
 

@@ -16,13 +16,20 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.data.transition_columns import Transitions, transitions_from_table
 from rl.data.transitions_reading import PublishedTransitions
 from rl.figures.monitor import ExploredDayFigures
-from rl.monitor.cut_days import CHANGED, PARTLY, Begun, partly_served_days
-from rl.monitor.drift import ServedDay
+from rl.monitor.cut_days import CHANGED, CONTROLLED, DOUBTFUL, PARTLY, Begun, partly_served_days
+from rl.monitor.drift import Series, ServedDay
+from rl.monitor.holdouts import DayRows, Holdout, held_out
 from rl.monitor.realised import ServedEpisodes
 
 CONTROL = "control"
 OTHERS = "others"
 """Arm of episodes that neither a watched version nor the control group's rule decided."""
+
+VALUE_BY = "value by "
+"""Begins the name of a series of episodes' values."""
+
+PROPENSITIES = "actions as often as told"
+"""Name of the series of the test of propensities."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -67,14 +74,18 @@ class Lots:
     """Who is meant to get what, whatever decided.
 
     Attributes:
-        is_control: whether a pseudonym is held out.
+        control_lot: of a pseudonym, from 0 to 2^64 - 1: a share holds the lowest ones out.
+        holdout: shares of which one was held out on a day.
         is_opted_out: whether a name was made for one request of a shopper who opted out.
         gets: whether a pseudonym is among those who get the version of an arm on a day on which it is served.
+        controlled: days on which a version decided for who is held out; they count for no promise.
     """
 
-    is_control: Callable[[str], bool]
+    control_lot: Callable[[str], int]
+    holdout: Callable[[date], Holdout]
     is_opted_out: Callable[[str], bool]
     gets: Callable[[str, str, date], bool]
+    controlled: Set[date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -127,11 +138,12 @@ def served_episodes(
     """Return the episodes with their arms and on-policy values.
 
     An episode belongs to the arm of its first decision, whatever decided the later ones; those of shoppers in the
-    control group belong to it whoever decided. One that the fallback began belongs to the version that its shopper
-    was meant to get (intention to treat): control keeps such sessions, and a version may not be rid of its own. Those
-    of shoppers who opted out belong to no arm: they have another name at each request, by which nobody is drawn. One
-    with explored decisions counts for the champion that was explored beside, its rewards weighed, or for no arm where
-    the day doesn't count.
+    control group belong to it, whatever stood in for the shop's own rule, and those of shoppers of whom it isn't known
+    whether they were held out that day to no arm (`holdouts`). One that the fallback began belongs to the version that
+    its shopper was meant to get (intention to treat): control keeps such sessions, and a version may not be rid of its
+    own. Those of shoppers who opted out belong to no arm: they have another name at each request, by which nobody is
+    drawn. One with explored decisions counts for the champion that was explored beside, its rewards weighed, or for no
+    arm where the day doesn't count.
 
     Args:
         rows: that were read.
@@ -155,18 +167,20 @@ def served_episodes(
     names = (CONTROL, *dict.fromkeys(arms.values()), OTHERS)
     place = {name: number for number, name in enumerate(names)}
     of_version = np.array([place[arms.get(name, OTHERS)] for name in transitions.policy_versions], dtype=np.int64)
-    held_out = np.array([lots.is_control(shopper) for shopper in rows.shoppers], dtype=bool)[transitions.user]
-    opted_out = np.array([lots.is_opted_out(shopper) for shopper in rows.shoppers], dtype=bool)[transitions.user]
-    is_held_out, is_left = held_out & ~opted_out, rows.is_by({fallback})[starts] & ~held_out & ~opted_out
+    is_known, is_held_out, is_doubtful = _drawn(rows, arms, explored, lots)
+    is_left = rows.is_by({fallback})[starts] & ~is_held_out & ~is_doubtful & is_known
     arm = _intended(of_version[rows.row_version[starts]], is_left, is_held_out, rows=rows, names=names, lots=lots)
     is_weighed = np.zeros(len(starts), dtype=np.bool_)
     if explored is not None:
         is_lost = np.logical_or.reduceat(explored.is_explored & ~explored.is_counted, starts)
         arm = np.where(is_lost, place[OTHERS], arm)
         is_weighed = np.logical_or.reduceat(explored.is_explored, starts)
-    arm = np.where(is_held_out, place[CONTROL], arm)
+    arm = np.where(is_doubtful, place[OTHERS], np.where(is_held_out, place[CONTROL], arm))
     begun = Begun(rows.day, transitions.start_time, transitions.user, arm, rows.is_by({fallback})[starts])
     last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
+    doubtful = np.setdiff1d(rows.day[is_doubtful], rows.day[is_held_out])
+    uncounted = {date.fromordinal(int(day)): DOUBTFUL for day in doubtful}
+    uncounted |= dict.fromkeys(lots.controlled, CONTROLLED) | dict.fromkeys(changed, CHANGED)
     return ServedEpisodes(
         day=rows.day,
         shopper=transitions.user,
@@ -175,11 +189,25 @@ def served_episodes(
         value=np.add.reduceat(discounted, starts),
         is_settled=np.asarray(rows.day <= last_settled),
         is_weighed=is_weighed,
-        cut={
-            name: dict.fromkeys(partly_served_days(begun, place[name]), PARTLY) | dict.fromkeys(changed, CHANGED)
-            for name in names[1:-1]
-        },
+        cut={name: dict.fromkeys(partly_served_days(begun, place[name]), PARTLY) | uncounted for name in names[1:-1]},
     )
+
+
+def _drawn(
+    rows: ServedRows, arms: Mapping[str, str], explored: ExploredRows | None, lots: Lots
+) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Return of each episode whether its shopper has lots, was held out, and may have been or not, `(n,)` each."""
+    transitions = rows.transitions
+    has_lot = ~np.array([lots.is_opted_out(one) for one in rows.shoppers], dtype=bool)[transitions.user]
+    lot = np.array([lots.control_lot(one) for one in rows.shoppers], dtype=np.uint64)[transitions.user]
+    is_by_version = rows.is_by({*arms})
+    if explored is not None:
+        is_by_version = is_by_version | explored.is_explored
+    decided = np.logical_or.reduceat(is_by_version, transitions.offsets[:-1])
+    found = held_out(DayRows(rows.day[has_lot], lot[has_lot], decided[has_lot]), lots.holdout, lots.controlled)
+    is_held_out, is_doubtful = np.zeros((2, len(has_lot)), dtype=np.bool_)
+    is_held_out[has_lot], is_doubtful[has_lot] = found
+    return has_lot, is_held_out, is_doubtful
 
 
 def _intended(
@@ -225,8 +253,9 @@ def watched_days(
     served: Mapping[str, str],
     fallback: str,
     scores: Mapping[date, float],
+    unserved: Set[date] = frozenset(),
 ) -> list[ServedDay]:
-    """Return what each day with served decisions showed, ascending.
+    """Return what each day with served decisions showed, and each on which there should have been some, ascending.
 
     Observations are of all decisions of the day; actions and values are each version's own, so that a promotion isn't
     taken for a change. Values wait until they are settled.
@@ -237,10 +266,11 @@ def watched_days(
         served: name by policy version, of those that decided in the shop.
         fallback: policy version of decisions that no policy made.
         scores: of how often the champion's actions were chosen, by day.
+        unserved: days on which nothing was served, though a version was in force.
     """
     is_served = rows.is_by({*served, fallback})
-    days = np.unique(rows.row_day[is_served])
-    return [_watched_day(rows, episodes, int(day), served, fallback, scores) for day in days]
+    days = sorted({*rows.row_day[is_served].tolist(), *(day.toordinal() for day in unserved)})
+    return [_watched_day(rows, episodes, day, served, fallback, scores) for day in days]
 
 
 def _watched_day(
@@ -252,6 +282,7 @@ def _watched_day(
     scores: Mapping[date, float],
 ) -> ServedDay:
     transitions, of_day = rows.transitions, rows.row_day == day
+    awaited = {Series("score", PROPENSITIES)}
     numbers = {
         name: np.asarray(column[of_day] if column.ndim == 1 else (column[of_day] != 0).sum(axis=1), dtype=np.float64)
         for name, column in transitions.observation.items()
@@ -261,9 +292,11 @@ def _watched_day(
         own = of_day & rows.is_by({version})
         if own.any():
             names[f"action of {name}"] = transitions.action_id[own]
-        values = episodes.take((episodes.day == day) & episodes.is_settled & ~episodes.is_weighed).of(name).value
-        if len(values):
-            numbers[f"value by {name}"] = values
+        plain = episodes.take((episodes.day == day) & ~episodes.is_weighed).of(name)
+        if len(plain):
+            awaited |= {Series("mean", VALUE_BY + name), Series("shape", VALUE_BY + name)}
+        if len(values := plain.take(plain.is_settled).value):
+            numbers[VALUE_BY + name] = values
     made = int((of_day & rows.is_by({*served, fallback})).sum())
     found = date.fromordinal(day)
     return ServedDay(
@@ -272,5 +305,6 @@ def _watched_day(
         numbers=numbers,
         names=names,
         shares={"decisions that no policy made": (int((of_day & rows.is_by({fallback})).sum()), made)},
-        scores={"actions as often as told": scores[found]} if found in scores else {},
+        scores={PROPENSITIES: scores[found]} if found in scores else {},
+        awaited=frozenset(awaited),
     )

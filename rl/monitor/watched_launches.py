@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -52,6 +52,51 @@ def days_of_changes(settings: Settings, model: str, source: Source) -> frozenset
     stages = [stage for one in found if one.version not in others for stage in one.stages if not stage.is_shadow]
     moments += [one.started_at for one in stages if one.started_at is not None]
     return days_of(moments, source.zone)
+
+
+def days_of_version_control(settings: Settings, model: str, source: Source, last: date) -> frozenset[date]:
+    """Return the business days, up to a last one, on which a version decided for the control group for some time.
+
+    Raises:
+        RegistryChanged: the record of approvals can't be read.
+    """
+    switched = [one for one in read_approvals(settings, model) if one.kind in ("control", "no_control")]
+    found = set[date]()
+    for number, one in enumerate(switched):
+        if one.kind == "control":
+            first = one.at.astimezone(ZoneInfo(source.zone)).date()
+            ends = [other.at.astimezone(ZoneInfo(source.zone)).date() for other in switched[number + 1 : number + 2]]
+            end = min([*ends, last])
+            found |= {first + timedelta(days=further) for further in range((end - first).days + 1)}
+    return frozenset(found)
+
+
+def in_force(
+    settings: Settings, model: str, source: Source, watched: Sequence[WatchedLaunch]
+) -> Callable[[date], int | None]:
+    """Return which version was approved for a whole business day; None where none was, or it was turned off.
+
+    Before the record of approvals begins, it is the version of the newest night before the day.
+
+    Raises:
+        RegistryChanged: the record of approvals can't be read.
+    """
+    told = [(one.at.astimezone(ZoneInfo(source.zone)).date(), one) for one in read_approvals(settings, model)]
+    moves = [(day, one.version) for day, one in told if one.kind in ("promote", "rollback")]
+    switched = [(day, one.kind == "off") for day, one in told if one.kind in ("off", "on")]
+    own = {one.version for one in watched}
+
+    def version_on(day: date) -> int | None:
+        if next((is_off for at, is_off in reversed(switched) if at < day), False):
+            return None
+        known = next((version for at, version in reversed(moves) if at < day), -1)
+        if known == -1:
+            nights = [one for one in watched if one.night is not None and one.night < day]
+            nights = [one for one in nights if one.ended is None or one.ended >= day]
+            known = max(nights, key=lambda one: (one.night, one.version)).version if nights else None
+        return known if known in own else None
+
+    return version_on
 
 
 def _watched(client: MlflowClient, launch: Launch, zone: ZoneInfo) -> WatchedLaunch:

@@ -23,7 +23,17 @@ def is_control(shopper: str, key: bytes, *, scenario: str, share: float) -> bool
         scenario: each has a holdout of its own.
         share: of the shoppers, from 0 to 1; a greater one holds the former ones out too.
     """
-    return _lot(f"control holdout|{scenario}|{shopper}", key) < share * _ALL
+    return control_lot(shopper, key, scenario=scenario) < share * _ALL
+
+
+def control_lot(shopper: str, key: bytes, *, scenario: str) -> int:
+    """Return the shopper's lot in a scenario's holdout, from 0 to 2^64 - 1: lower ones are held out first."""
+    return _lot(f"control holdout|{scenario}|{shopper}", key)
+
+
+def first_left_out(share: float) -> int:
+    """Return the first lot that a share leaves out, at most 2^64 - 1, which a share below 1 always does."""
+    return min(math.ceil(share * _ALL), _ALL - 1)
 
 
 def gets_new_version(shopper: str, key: bytes, *, scenario: str, policy_version: str, share: float) -> bool:
@@ -54,10 +64,10 @@ def drawn(lots: LotArray, share: float) -> BoolArray:
         lots: of the shoppers, as `rollout_lot` draws them, `(n_shoppers,)`.
         share: of the shoppers, from 0 to 1.
     """
-    first_left_out = math.ceil(share * _ALL)
-    if first_left_out >= _ALL:
+    left_out = math.ceil(share * _ALL)
+    if left_out >= _ALL:
         return np.ones(len(lots), dtype=np.bool_)
-    found: BoolArray = lots < np.uint64(first_left_out)
+    found: BoolArray = lots < np.uint64(left_out)
     return found
 
 

@@ -4,6 +4,7 @@ Prints JSON lines. Run by `make bench-monitor`; `RUNS` sets how many quiet runs 
 series of looks, `LAUNCHES` how many launches, `SEED` where seeds begin, `SECTIONS` which parts are run:
 
 - `quiet`: false alarms of all series together in 730 days with a weekly rhythm in which nothing changes.
+- `launches`: the same where each quarter another version decides, whose own series begin as the former one's end.
 - `delays`: days from a change of one series to its alarm, by the size of the change.
 - `looks`: how often bounds that are looked at every day ever miss the true gain, shoppers coming back.
 - `ledger`: calibration and scores of launches behind the gate, each with shoppers of its own.
@@ -24,12 +25,12 @@ import numpy as np
 from scipy.stats import binomtest
 from scipy.stats import t as student_t
 
-from rl.monitor.alarms import AlarmBank, alarm_threshold
+from rl.monitor.alarms import AlarmBank, daily_allowance
 from rl.monitor.ledger import Calibration, calibration
 from rl.monitor.realised import GainInfluences
 from rl.monitor.weekday_scores import WeekdayScores
 from tests.bench.monitor.launches import Launched, covariance, launch, ledger, looks_that_miss
-from tests.bench.monitor.quiet_years import N_SERIES, alarms_of, quiet_years
+from tests.bench.monitor.quiet_years import LAUNCHED_DAYS, N_SERIES, alarms_of, quiet_years, years_of_launches
 
 N_DAYS = 730
 RATE = 0.5
@@ -44,7 +45,7 @@ BEFORE, AFTER = 90, 120
 A_SHOP = (8, 3)
 """Launches of shops whose control group stays the same."""
 
-SECTIONS = ("quiet", "delays", "looks", "ledger", "shared")
+SECTIONS = ("quiet", "launches", "delays", "looks", "ledger", "shared")
 
 
 def main(n_runs: int, n_launches: int, seed: int, sections: list[str]) -> None:
@@ -53,6 +54,9 @@ def main(n_runs: int, n_launches: int, seed: int, sections: list[str]) -> None:
         if "quiet" in sections:
             batches = [(seed + batch, min(AT_ONCE, n_runs - batch)) for batch in range(0, n_runs, AT_ONCE)]
             _print(quiet_line(np.concatenate(list(pool.map(_quiet, batches)))))
+        if "launches" in sections:
+            batches = [(seed + batch, min(AT_ONCE, n_runs - batch)) for batch in range(0, n_runs, AT_ONCE)]
+            _print(launches_line(np.concatenate(list(pool.map(_launched, batches)))))
         if "delays" in sections:
             for line in delay_lines(max(200, n_runs), seed):
                 _print(line)
@@ -73,19 +77,10 @@ def quiet_line(counts: np.ndarray) -> dict[str, object]:
     Args:
         counts: alarms of each run and series, `(n_runs, N_SERIES)`.
     """
-    total = counts.sum(axis=1)
-    error = total.std(ddof=1) / math.sqrt(len(total))
-    upper = total.mean() + float(student_t.ppf(0.95, len(total) - 1)) * error
     return {
         "section": "quiet",
-        "runs": len(total),
-        "days": N_DAYS,
         "series": N_SERIES,
-        "declared": RATE * N_DAYS / 365,
-        "mean_alarms": round(float(total.mean()), 4),
-        "upper": round(float(upper), 4),
-        "runs_without": int((total == 0).sum()),
-        "most": int(total.max()),
+        **_false_alarms(counts),
         "by_kind": {
             name: int(counts[:, part].sum())
             for name, part in {
@@ -100,6 +95,39 @@ def quiet_line(counts: np.ndarray) -> dict[str, object]:
     }
 
 
+def launches_line(counts: np.ndarray) -> dict[str, object]:
+    """Return the same where versions follow one another, with the alarms of series that are a version's own.
+
+    Args:
+        counts: alarms of each run and series, those that go on first, `(n_runs, n_series)`.
+    """
+    return {
+        "section": "launches",
+        "series": counts.shape[1],
+        "days_each": LAUNCHED_DAYS,
+        **_false_alarms(counts),
+        "by_kind": {
+            "lasting": int(counts[:, : N_SERIES - 3].sum()),
+            "of_versions": int(counts[:, N_SERIES - 3 :].sum()),
+        },
+    }
+
+
+def _false_alarms(counts: np.ndarray) -> dict[str, object]:
+    total = counts.sum(axis=1)
+    error = total.std(ddof=1) / math.sqrt(len(total))
+    upper = total.mean() + float(student_t.ppf(0.95, len(total) - 1)) * error
+    return {
+        "runs": len(total),
+        "days": N_DAYS,
+        "declared": RATE * N_DAYS / 365,
+        "mean_alarms": round(float(total.mean()), 4),
+        "upper": round(float(upper), 4),
+        "runs_without": int((total == 0).sum()),
+        "most": int(total.max()),
+    }
+
+
 def delay_lines(n_runs: int, seed: int) -> Iterator[dict[str, object]]:
     """Yield, by the size of a change in standard deviations of a day's figure, how many days pass until its alarm."""
     for size in SIZES:
@@ -107,10 +135,12 @@ def delay_lines(n_runs: int, seed: int) -> Iterator[dict[str, object]]:
         days = np.arange(BEFORE + AFTER)
         rhythm = np.array([0.0, 0.5, -1.0, 1.0, 3.0, 5.0, 2.0])[days % 7]
         figures = rhythm[:, None] + rng.normal(size=(len(days), n_runs)) + size * (days >= BEFORE)[:, None]
-        bank = AlarmBank(np.ones(n_runs, dtype=bool), alarm_threshold(N_SERIES, RATE))
+        bank = AlarmBank(np.ones(n_runs, dtype=bool))
         scores, first, early = WeekdayScores(n_runs), np.full(n_runs, math.inf), 0
         for day in days:
-            alarms = bank.update(scores.update(figures[day], np.zeros(n_runs), int(day) % 7))
+            judged = scores.update(figures[day], np.zeros(n_runs), int(day) % 7)
+            alarms = bank.update(judged, daily_allowance(N_SERIES, RATE))
+            bank.forget(alarms)
             scores.forget(alarms)
             if day < BEFORE:
                 early += int(alarms.sum())
@@ -229,6 +259,12 @@ def _share(found: list[bool]) -> dict[str, object]:
 def _quiet(batch: tuple[int, int]) -> np.ndarray:
     seed, n_runs = batch
     years = quiet_years(n_runs, N_DAYS, np.random.default_rng([seed, 1]))
+    return alarms_of(years, false_alarms_a_year=RATE).sum(axis=0)
+
+
+def _launched(batch: tuple[int, int]) -> np.ndarray:
+    seed, n_runs = batch
+    years = years_of_launches(n_runs, N_DAYS, np.random.default_rng([seed, 6]))
     return alarms_of(years, false_alarms_a_year=RATE).sum(axis=0)
 
 

@@ -6,14 +6,14 @@ figures are distributed. Moods make days vary by more than their rows do, which 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import chi2, distributions
 
 from rl.data.logged_episodes import BoolArray, FloatArray
-from rl.monitor.alarms import AlarmBank, alarm_threshold
+from rl.monitor.alarms import AlarmBank, daily_allowance
 from rl.monitor.weekday_scores import WeekdayScores
 
 N_MEANS, N_SHAPES, N_NAMES, N_SHARES = 14, 4, 2, 1
@@ -23,7 +23,9 @@ N_SERIES = 1 + N_MEANS + N_SHAPES + N_NAMES + N_SHARES + 1
 ROWS = 400
 """Of a day's sample in the distributions; the reference of a weekday holds as many."""
 
-REFERENCE_DAYS = 28
+LAUNCHED_DAYS = 91
+"""For which each version decides, where versions follow one another."""
+
 _MOOD = 0.15
 _DECISIONS = 3_000
 _FARTHEST = 1e-300
@@ -38,12 +40,14 @@ class QuietYears:
         least_variance: `(n_days, n_runs, N_SERIES)`.
         is_score: series that stand for themselves, `(N_SERIES,)`.
         is_two_sided: `(N_SERIES,)`.
+        is_there: days that have the series, `(n_days, N_SERIES)`.
     """
 
     figures: FloatArray
     least_variance: FloatArray
     is_score: BoolArray
     is_two_sided: BoolArray
+    is_there: BoolArray
 
 
 def quiet_years(n_runs: int, n_days: int, rng: np.random.Generator) -> QuietYears:
@@ -62,20 +66,62 @@ def quiet_years(n_runs: int, n_days: int, rng: np.random.Generator) -> QuietYear
     is_score[-1] = True
     is_two_sided = np.zeros(N_SERIES, dtype=bool)
     is_two_sided[: 1 + N_MEANS] = True
-    return QuietYears(figures, variance, is_score, is_two_sided)
+    return QuietYears(figures, variance, is_score, is_two_sided, np.ones((n_days, N_SERIES), dtype=bool))
+
+
+def years_of_launches(n_runs: int, n_days: int, rng: np.random.Generator) -> QuietYears:
+    """Return runs in which nothing changes but which version decides: its own series end, and the next one's begin.
+
+    Three series are a version's own: its choice of actions, and the mean and the distribution of its episodes' values.
+    The others go on as in `quiet_years`.
+    """
+    years = quiet_years(n_runs, n_days, rng)
+    own = np.array([1, 1 + N_MEANS, 1 + N_MEANS + N_SHAPES])
+    starts = list(range(0, n_days, LAUNCHED_DAYS))
+    parts = [_of_version(years.figures[start : start + LAUNCHED_DAYS], start, rng) for start in starts]
+    n_launches, n_before = len(starts), N_SERIES - len(own)
+    kept = np.setdiff1d(np.arange(N_SERIES), own)
+    is_there = np.ones((n_days, n_before + 3 * n_launches), dtype=bool)
+    figures = np.full((n_days, n_runs, is_there.shape[1]), np.nan)
+    variance = np.ones(figures.shape)
+    figures[:, :, :n_before], variance[:, :, :n_before] = years.figures[:, :, kept], years.least_variance[:, :, kept]
+    for number, (start, (found, least)) in enumerate(zip(starts, parts, strict=True)):
+        place = slice(n_before + 3 * number, n_before + 3 * number + 3)
+        figures[start : start + len(found), :, place], variance[start : start + len(found), :, place] = found, least
+        is_there[:, place] = False
+        is_there[start : start + len(found), place] = True
+    return replace(
+        years,
+        figures=figures,
+        least_variance=variance,
+        is_score=np.concatenate([years.is_score[kept], np.zeros(3 * n_launches, dtype=bool)]),
+        is_two_sided=np.concatenate([years.is_two_sided[kept], np.tile([True, False, False], n_launches)]),
+        is_there=is_there,
+    )
+
+
+def _of_version(days: FloatArray, start: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Return the figures of a version's own series on the days that it decides on, with their least variance."""
+    weekday, shape = (start + np.arange(len(days))) % 7, days.shape[:2]
+    parts = [_means(shape, weekday, rng), _tested(_ks_scores(shape, weekday, rng))]
+    parts.append(_tested(_name_scores(shape, weekday, rng)))
+    found, least = (np.stack([part[place] for part in parts], axis=2) for place in (0, 1))
+    return found, least
 
 
 def alarms_of(years: QuietYears, *, false_alarms_a_year: float) -> BoolArray:
     """Return where there were alarms, `(n_days, n_runs, N_SERIES)`, all series of a run sharing one rate."""
     n_days, n_runs, n_series = years.figures.shape
     two_sided, is_score = np.tile(years.is_two_sided, n_runs), np.tile(years.is_score, n_runs)
-    bank = AlarmBank(two_sided, alarm_threshold(n_series, false_alarms_a_year))
+    bank = AlarmBank(two_sided)
     scores = WeekdayScores(n_runs * n_series)
     found = np.zeros((n_days, n_runs * n_series), dtype=bool)
     for day in range(n_days):
         own, least = years.figures[day].ravel(), years.least_variance[day].ravel()
         judged = scores.update(np.where(is_score, np.nan, own), least, day % 7)
-        found[day] = bank.update(np.where(is_score, own, judged))
+        allowed = daily_allowance(int(years.is_there[day].sum()), false_alarms_a_year)
+        found[day] = bank.update(np.where(is_score, own, judged), allowed)
+        bank.forget(found[day])
         scores.forget(found[day])
     return found.reshape(n_days, n_runs, n_series)
 
@@ -114,6 +160,8 @@ def _ks_scores(shape, weekday, rng):
         rows = rng.normal(size=(n_days, ROWS)) + (mood + _rhythm(weekday, 0.3))[:, None]
         for day in range(7):
             own = np.flatnonzero(weekday == day)
+            if len(own) <= 4:
+                continue
             reference = np.sort(rows[own[:4], : ROWS // 4].ravel())
             later = own[4:]
             found[later, run] = _ks_score(np.sort(rows[later], axis=1), reference)
@@ -139,6 +187,8 @@ def _name_scores(shape, weekday, rng):
         counts = rng.multinomial(n, mood / mood.sum(axis=1, keepdims=True))
         for day in range(7):
             own = np.flatnonzero(weekday == day)
+            if len(own) <= 4:
+                continue
             reference = counts[own[:4]].sum(axis=0) / 2
             found[own[4:], run] = _chi_square_score(counts[own[4:]], reference)
     return found

@@ -20,6 +20,7 @@ from dags.alerts.findings import HELD_BACK, NOTHING_CAME, failures, nothing_prom
 from dags.alerts.pace import Pace, keep_pace
 from dags.alerts.telling import AlertNotifier
 from dags.ingest_events import ingest_events
+from dags.monitor_dags import monitor_dag
 from dags.scenario_dags import scenario_dags
 from tests.dags.alerts.sinks import Sink, webhook
 from tests.dags.fake_pipeline import write_fake_pipeline
@@ -131,6 +132,22 @@ def test_a_night_with_nothing_to_learn_counts_as_one_without_promotion(
     dag_of("train").test(run_conf={"date": DATE})
     (content,) = posted.received
     assert content["alert"] == "nothing_promotable" and "no shopper came twice" in content["reason"]
+
+
+def test_what_is_not_served_any_more_is_told_once(posted: Sink, tmp_path: Path, monkeypatch) -> None:
+    """As the night's look has it, in its words; other alerts of the look are the page's."""
+    monkeypatch.setenv("NIGHTCART_TONIGHT", DATE)
+    dag = monitor_dag(load_pipeline(SCENARIO, SOURCE))
+    assert dag is not None
+    night = Run(tmp_path, SOURCE, SCENARIO, date.fromisoformat(DATE))
+    night.folder.mkdir(parents=True)
+    told = {"kind": "nothing_served", "day": "2026-01-28", "subject": "service", "sentence": "Nothing was served on …"}
+    night.monitor.write_text(json.dumps({"alerts": [told, told | {"kind": "changed"}]}))
+    for _ in range(2):
+        assert dag.test(run_conf={"date": DATE}).state == "success"
+    (content,) = posted.received
+    assert (content["alert"], content["about"]) == ("nothing_served", f"{SCENARIO} on {SOURCE}, from 2026-01-28 on")
+    assert content["reason"] == "Nothing was served on …"
 
 
 def test_a_slow_night_and_a_filling_disk_are_told(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -22,7 +23,7 @@ from rl.commands import monitor
 from rl.errors import ServingError
 from rl.exploration.strata import EVERYBODY
 from rl.figures.exploration import PLAN_FILE, ExplorationPlan
-from rl.figures.monitor import MonitorFigures, read_monitor
+from rl.figures.monitor import ChangeFigures, MonitorFigures, read_monitor
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.exploration import set_exploring
@@ -375,6 +376,80 @@ def test_what_the_fallback_decided_alone_counts_for_nobody(made: Callable[..., S
     found = look(served, last)[1]
     assert found is not None and found.fallback == 1.0
     assert last not in [one.day for one in found.days]
+
+
+def test_days_on_which_nothing_is_served_any_more_are_told_once(made: Callable[..., ServedHome]) -> None:
+    """Others decide, or nothing arrives at all: the volume of such a day is a figure, too."""
+    served = made()
+    lateness, unknown = served.pipeline.source.lateness_days, replace(served, policy=make_policy(*ACTIONS, seed=9))
+    lived(served, 14)
+    for number in range(14, 17 + lateness):
+        replace(unknown, n_shoppers=0 if number == 16 else 160).serve(START + timedelta(days=number))
+    first, last = START + timedelta(days=14), START + timedelta(days=16)
+    for number in range(3):
+        result, found = look(served, first + timedelta(days=number + lateness))
+        assert found is not None
+        (out,) = [one for one in found.alerts if one.kind == "nothing_served"]
+        assert (out.day, found.version) == (first, 2)
+        assert [one for one in result["alerts"] if "was served" in one] == ([out.sentence] if not number else [])
+    assert f"Nothing was served on {first} to {last}, though 320 decisions were made" in out.sentence
+    (volume,) = [one for one in found.series if one.kind == "volume"]
+    assert volume.figure == 0
+
+
+def test_a_greater_holdout_leaves_what_was_earned_as_it_was(made: Callable[..., ServedHome]) -> None:
+    """A home of an earlier release, whose looks wrote no share down, and one whose looks did."""
+    served = made(gain=0.5, n_shoppers=300, control_share=0.2)
+    last = lived(served)
+    served.serve(last + timedelta(days=1))
+    before = look(served, last)[1]
+    assert before is not None and before.launch.earned is not None
+    assert [(one.first, one.share) for one in before.holdouts] == [(last, 0.2)]
+    path = Run(served.home, SOURCE, SCENARIO, last).monitor
+    for holdouts in ((), before.holdouts):
+        path.write_text(before.model_copy(update={"holdouts": holdouts}).model_dump_json())
+        raised = replace(served, control_share=0.6)
+        found = look(raised, last + timedelta(days=1))[1]
+        assert found is not None and found.launch.earned is not None
+        earned, others = found.days[: before.launch.earned.n_days], before.days[: before.launch.earned.n_days]
+        if holdouts:
+            assert earned == others
+        for one, other in zip(earned, others, strict=True):
+            assert one.control is not None and other.control is not None
+            assert abs(one.control.n_episodes - other.control.n_episodes) <= 2, "who was held out then"
+        (now, was), error = (days[-1].running for days in (earned, others)), found.launch.earned.standard_error
+        assert now is not None and was is not None and abs(now.value - was.value) < error < 0.08
+        assert found.holdouts[-1].share == 0.6
+        Run(served.home, SOURCE, SCENARIO, last + timedelta(days=1)).monitor.unlink()
+
+
+def test_days_of_a_version_s_control_group_count_for_no_promise(
+    made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = made(gain=0.5)
+    last = lived(served)
+    monkeypatch.setattr(monitor, "days_of_version_control", lambda *_: {START + timedelta(days=1)})
+    found = look(served, last)[1]
+    assert found is not None and found.launch.earned is not None
+    assert found.launch.earned.n_days == N_DAYS - served.pipeline.settle_days - 1
+    assert "decided for the control group" in found.days[1].uncounted
+
+
+def test_a_change_that_was_told_is_not_told_under_another_day(made: Callable[..., ServedHome]) -> None:
+    """Whatever an earlier release's threshold was: what it told stays, and days that it judged are not judged again."""
+    served = made()
+    last = lived(served, 30)
+    before = look(served, last)[1]
+    assert before is not None and before.changes == ()
+    told = ChangeFigures(
+        kind="mean", name="session_step", day=START + timedelta(days=25), figure=2.0, expected=1.0, sentence="It moved."
+    )
+    before.model_copy(update={"changes": (told,)}).write(Run(served.home, SOURCE, SCENARIO, last).monitor)
+    served.serve(last + timedelta(days=1))
+    found = look(served, last + timedelta(days=1))[1]
+    assert found is not None and found.changes == (told,)
+    (series,) = [one for one in found.series if (one.kind, one.name) == ("mean", "session_step")]
+    assert series.evidence == 0.0, "it begins anew where it was told"
 
 
 @pytest.mark.parametrize("by", ["the fallback", "others"])

@@ -99,7 +99,8 @@ class ServedHome:
         rng = np.random.default_rng([self.seed, day.toordinal()])
         shoppers = [pseudonym(f"shopper-{number}", KEY.encode()) for number in range(self.n_shoppers)]
         step = rng.integers(0, 4, len(shoppers))
-        shown = np.array([[id_hash(ACTIONS[int(one)]), 0] for one in rng.integers(0, 30, len(shoppers))])
+        shown = np.array([[id_hash(ACTIONS[int(one)]), 0] for one in rng.integers(0, 30, len(shoppers))]).reshape(-1, 2)
+        shown = shown.astype(np.int64)
         features = self.policy.encoder.encode({"session_step": step, "recent_shown_items": shown})
         mask = np.ones((len(shoppers), self.policy.n_actions), dtype=bool)
         told = self.policy.probabilities(features, mask)

@@ -6,22 +6,25 @@ import numpy as np
 import pytest
 
 from rl.errors import EvaluationError
-from rl.monitor.alarms import AlarmBank, alarm_threshold
+from rl.monitor.alarms import DAYS_PER_YEAR, AlarmBank, daily_allowance
 from rl.monitor.weekday_scores import LEAST_DEGREES, WeekdayScores
 
 BOTH = np.array([True])
 
 
-def alarms_in(scores: np.ndarray, is_two_sided: np.ndarray, threshold: float) -> np.ndarray:
-    """Where a bank told an alarm, `(n_days, n_series)`."""
-    bank = AlarmBank(is_two_sided, threshold)
-    return np.array([bank.update(day) for day in scores])
+def alarms_in(scores: np.ndarray, is_two_sided: np.ndarray, allowance: float | np.ndarray) -> np.ndarray:
+    """Where a bank told an alarm, `(n_days, n_series)`; the allowance is of all days and series, or of each."""
+    bank, found = AlarmBank(is_two_sided), []
+    for day, allowed in zip(scores, np.broadcast_to(allowance, scores.shape), strict=True):
+        found.append(bank.update(day, allowed))
+        bank.forget(found[-1])
+    return np.array(found)
 
 
 def test_false_alarms_stay_within_the_declared_rate() -> None:
-    """2,000 series of two years at a threshold of 300 days: at most 2.43 each."""
+    """2,000 series of two years, each allowed one in 300 days: at most 2.43 each."""
     rng = np.random.default_rng(1)
-    found = alarms_in(rng.normal(size=(730, 2000)), np.ones(2000, dtype=bool), 300.0).sum(axis=0)
+    found = alarms_in(rng.normal(size=(730, 2000)), np.ones(2000, dtype=bool), 1 / 300).sum(axis=0)
     assert 0.5 < found.mean() < 730 / 300
 
 
@@ -29,7 +32,7 @@ def test_alarms_hold_their_rate_where_series_are_one_and_the_same() -> None:
     """Ten series that move together alarm together: the expected number is the same."""
     rng = np.random.default_rng(2)
     one = rng.normal(size=(365, 400))
-    found = alarms_in(np.repeat(one, 10, axis=1), np.ones(4000, dtype=bool), alarm_threshold(10, 5.0))
+    found = alarms_in(np.repeat(one, 10, axis=1), np.ones(4000, dtype=bool), daily_allowance(10, 5.0))
     assert found.reshape(365, 400, 10).sum(axis=(0, 2)).mean() < 5.0
 
 
@@ -37,7 +40,7 @@ def test_a_change_is_told_the_sooner_the_larger_it_is() -> None:
     rng = np.random.default_rng(3)
     delays = []
     for size in (1.0, 2.0, 4.0):
-        found = alarms_in(rng.normal(size, 1.0, size=(120, 300)), np.ones(300, dtype=bool), 10_000.0)
+        found = alarms_in(rng.normal(size, 1.0, size=(120, 300)), np.ones(300, dtype=bool), 1e-4)
         delays.append(float(np.median(np.where(found.any(axis=0), found.argmax(axis=0) + 1, np.inf))))
     assert delays[0] < 35
     assert delays == sorted(delays, reverse=True)
@@ -46,29 +49,43 @@ def test_a_change_is_told_the_sooner_the_larger_it_is() -> None:
 
 def test_falls_are_no_alarm_where_rises_alone_count() -> None:
     falling = np.full((60, 2), -3.0)
-    found = alarms_in(falling, np.array([True, False]), 1000.0).any(axis=0)
+    found = alarms_in(falling, np.array([True, False]), 1e-3).any(axis=0)
     assert found.tolist() == [True, False]
 
 
 def test_a_day_without_a_score_says_nothing() -> None:
-    bank = AlarmBank(BOTH, 1000.0)
-    bank.update(np.array([2.0]))
+    bank = AlarmBank(BOTH)
+    bank.update(np.array([2.0]), 1e-3)
     before = bank.evidence.copy()
-    assert not bank.update(np.array([np.nan])).any()
+    assert not bank.update(np.array([np.nan]), 1e-3).any()
     np.testing.assert_array_equal(bank.evidence, before)
 
 
-def test_a_series_begins_anew_after_its_alarm() -> None:
-    bank = AlarmBank(BOTH, 10.0)
-    while not bank.update(np.array([3.0])).any():
+def test_a_forgotten_series_begins_anew_and_others_go_on() -> None:
+    bank = AlarmBank(np.array([True, True]))
+    while not bank.update(np.array([3.0, 0.0]), 0.1)[0]:
         pass
-    assert bank.evidence.tolist() == [0.0]
+    before = bank.evidence
+    bank.forget(np.array([True, False]))
+    assert bank.evidence.tolist() == [0.0, before[1]]
+
+
+def test_what_is_allowed_bounds_false_alarms_while_series_begin_and_end() -> None:
+    """Each month another number of series shares a rate of 6 a year: 1,000 runs of two years stay below 12 each."""
+    rng = np.random.default_rng(5)
+    of_day = np.repeat(rng.integers(1, 9, 25), 30)[:730]
+    is_there = np.arange(8) < of_day[:, None]
+    scores = np.where(is_there[:, None], rng.normal(size=(730, 1000, 8)), np.nan)
+    allowed = np.array([daily_allowance(int(n), 6.0) for n in of_day])[:, None]
+    found = alarms_in(scores.reshape(730, -1), np.ones(8000, dtype=bool), np.broadcast_to(allowed, (730, 8000)))
+    mean = found.sum() / 1000
+    assert 4 < mean < 6.0 * 730 / DAYS_PER_YEAR
 
 
 @pytest.mark.parametrize(("n_series", "rate"), [(0, 1.0), (3, 0.0)])
 def test_alarms_need_series_and_a_rate(n_series: int, rate: float) -> None:
     with pytest.raises(EvaluationError, match="need a series and a rate"):
-        alarm_threshold(n_series, rate)
+        daily_allowance(n_series, rate)
 
 
 def test_scores_of_a_weekly_rhythm_are_standard_normal() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
+import pytest
 
-from rl.monitor.drift import Series, ServedDay, watch
+from rl.monitor.drift import Series, ServedDay, Told, Watch, watch
 
 FIRST = date(2026, 1, 5)
 
@@ -81,3 +83,77 @@ def test_the_series_nearest_to_an_alarm_stands_first() -> None:
 
 def test_days_without_anything_say_nothing() -> None:
     assert watch([], false_alarms_a_year=0.5).changes == ()
+
+
+def noisy(seed: int, n: int, *, launched: int | None = None, ended: int | None = None) -> list[ServedDay]:
+    """Days of twenty scores, the first of which moves by 1.2 of its deviations; a launch adds three more."""
+    rng, others, found = np.random.default_rng(seed), np.random.default_rng([seed, 1]), []
+    for number in range(n):
+        scores = {f"old {place:02d}": float(one) for place, one in enumerate(rng.normal(size=20))}
+        scores["old 00"] += 1.2 * (number >= 60)
+        if ended is not None and number >= ended:
+            scores = dict(list(scores.items())[:10])
+        if launched is not None and number >= launched:
+            scores |= {f"new {place}": float(one) for place, one in enumerate(others.normal(size=3))}
+        found.append(ServedDay(FIRST + timedelta(days=number), 2_000, scores=scores))
+    return found
+
+
+def told(found: Watch) -> set[tuple[Series, date]]:
+    return {(one.series, one.day) for one in found.changes}
+
+
+@pytest.mark.parametrize("later", [{"launched": 112}, {"ended": 112}])
+def test_what_begins_or_ends_later_moves_no_alarm_of_the_past(later: dict[str, int]) -> None:
+    n_alarms = 0
+    for seed in range(12):
+        before = told(watch(noisy(seed, 110), false_alarms_a_year=0.5))
+        after = watch(noisy(seed, 116, **later), false_alarms_a_year=0.5)
+        assert {one for one in told(after) if one[1] < FIRST + timedelta(days=110)} == before
+        n_alarms += len(before)
+    assert n_alarms > 20
+
+
+def test_series_that_ended_cost_those_that_go_on_nothing() -> None:
+    """After a hundred days with forty more series the evidence of a new change is what it is without them."""
+    alone = [ServedDay(FIRST + timedelta(days=number), 2_000, scores={"a": 0.0}) for number in range(100, 105)]
+    crowded = [
+        ServedDay(FIRST + timedelta(days=number), 2_000, scores={f"gone {place}": 0.0 for place in range(40)})
+        for number in range(100)
+    ]
+    states = [
+        next(one for one in watch([*past, *alone], false_alarms_a_year=0.5).states if one.series.name == "a")
+        for past in ([], crowded)
+    ]
+    assert states[0].evidence == states[1].evidence > 0
+
+
+def test_awaited_series_share_what_a_day_allows_before_their_figures_come() -> None:
+    """So that no alarm moves once they have come."""
+    days = [ServedDay(FIRST, 2_000, scores={"a": 1.0}, awaited=frozenset({Series("mean", "value")}))]
+    come = [ServedDay(FIRST, 2_000, scores={"a": 1.0}, numbers={"value": np.zeros(1)})]
+    evidence = [
+        {one.series: one.evidence for one in watch(one, false_alarms_a_year=0.5).states}[Series("score", "a")]
+        for one in (days, come)
+    ]
+    assert evidence[0] > evidence[1], "a number is two series, its mean and its distribution"
+    both = frozenset({Series("mean", "value"), Series("shape", "value")})
+    (state,) = [
+        one
+        for one in watch([replace(days[0], awaited=both)], false_alarms_a_year=0.5).states
+        if one.series == Series("score", "a")
+    ]
+    assert state.evidence == evidence[1]
+
+
+def test_what_earlier_nights_judged_is_neither_told_again_nor_judged_otherwise() -> None:
+    """Whatever rate or release they judged by: the series begins anew where it was told, and new days are judged."""
+    days, series = noisy(3, 150), Series("score", "old 00")
+    alone = [one[1] for one in sorted(told(watch(days, false_alarms_a_year=0.5)), key=lambda one: one[1])]
+    until, earlier = FIRST + timedelta(days=109), FIRST + timedelta(days=71)
+    assert earlier not in alone
+    seen = Told({(series, earlier)}, lambda _: until)
+    found = watch(days, false_alarms_a_year=0.5, told=seen)
+    assert found.changes and min(one.day for one in found.changes) > until
+    again = Told(seen.alarms | told(found), lambda _: days[-1].day)
+    assert watch(days, false_alarms_a_year=0.5, told=again).changes == ()

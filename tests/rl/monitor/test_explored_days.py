@@ -11,6 +11,7 @@ import pytest
 from conf.paths import Lake
 from conf.specs.scenario import MILLIONTHS
 from rl.data.transitions_reading import read_transitions
+from rl.monitor.holdouts import Holdout
 from rl.monitor.served_rows import OTHERS, ExploredRows, Lots, ServedRows, read_served_rows, served_episodes
 from rl.serving.decide import FALLBACK_VERSION
 from tests.rl.factories import make_episode, make_pipeline, write_transitions
@@ -18,7 +19,7 @@ from tests.rl.factories import make_episode, make_pipeline, write_transitions
 DAY = date(2026, 3, 5)
 PIPELINE = make_pipeline(discount={"gamma": 0.5, "per": "step"})
 MIXTURE = "explored-abc"
-EVERYBODY_GETS_IT = Lots(lambda _: False, lambda _: False, lambda *_: True)
+EVERYBODY_GETS_IT = Lots(lambda _: 0, lambda _: Holdout(0.0, 0.0), lambda _: False, lambda *_: True)
 
 
 @pytest.fixture

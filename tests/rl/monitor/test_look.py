@@ -11,6 +11,7 @@ from conf.paths import Lake
 from conf.specs.scenario import Pipeline
 from rl.data.transitions_reading import read_transitions
 from rl.figures.monitor import FrequencyFigures, MonitorFigures
+from rl.monitor.holdouts import Holdout
 from rl.monitor.launch_outcomes import WatchedLaunch
 from rl.monitor.look import Checked, Served, look_at
 from rl.monitor.served_rows import ExploredRows, Lots, read_served_rows, served_episodes
@@ -53,7 +54,7 @@ def figures(
     """The look of a night at what was served up to it."""
     rows = read_served_rows(read_transitions(PIPELINE, lake, horizon), FIRST)
     assert rows is not None
-    lots = Lots(lambda _: False, lambda _: False, lambda *_: True)
+    lots = Lots(lambda _: 0, lambda _: Holdout(0.0, 0.0), lambda _: False, lambda *_: True)
     episodes = served_episodes(
         rows, PIPELINE, horizon=horizon, arms={"first": LAUNCH.arm}, fallback=FALLBACK_VERSION, lots=lots
     )

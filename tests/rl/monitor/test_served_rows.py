@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from conf.paths import Lake
 from rl.data.transitions_reading import read_transitions
-from rl.monitor.cut_days import CHANGED, PARTLY, Begun, days_of, partly_served_days
+from rl.figures.monitor import HoldoutFigures
+from rl.monitor.cut_days import CHANGED, CONTROLLED, DOUBTFUL, PARTLY, Begun, days_of, partly_served_days
+from rl.monitor.holdouts import Holdout, holdout_on, holdouts_seen
 from rl.monitor.launch_outcomes import WatchedLaunch, launch_figures, outcome
 from rl.monitor.promise import PromisedGain
 from rl.monitor.realised import ServedEpisodes, running_gains
 from rl.monitor.served_rows import CONTROL, OTHERS, Lots, ServedRows, read_served_rows, served_episodes
-from rl.monitor.watched_launches import days_of_changes
-from rl.registry.approvals import approve
+from rl.monitor.watched_launches import days_of_changes, days_of_version_control
+from rl.registry.approvals import Kind, approve, write_down
 from rl.registry.launches import Launch, Stage, begin_launch
 from rl.registry.memory import registry_address
 from rl.serving.decide import FALLBACK_VERSION
@@ -27,7 +32,8 @@ from tests.rl.serving.served_home import MODEL, settings_at
 DAY = date(2026, 3, 5)
 PIPELINE = make_pipeline()
 LOTS = Lots(
-    is_control=lambda shopper: shopper.startswith("c"),
+    control_lot=lambda shopper: 0 if shopper.startswith("c") else 2**63,
+    holdout=lambda _: Holdout(0.2, 0.2),
     is_opted_out=lambda shopper: shopper.endswith("-opted-out"),
     gets=lambda shopper, arm, _: arm == "version 1" or shopper.startswith("new"),
 )
@@ -180,3 +186,109 @@ def test_a_day_of_a_change_counts_for_no_version(tmp_path: Path) -> None:
     found = served_episodes(rows, PIPELINE, horizon=DAY, arms=arms, fallback=FALLBACK_VERSION, lots=LOTS, changed={DAY})
     assert found.cut == {"version 1": {DAY: CHANGED}, "version 2": {DAY: CHANGED}}
     assert (len(found.counted_for("version 1")), len(found.counted_for(CONTROL))) == (0, 3)
+
+
+LOT_OF_ALL = 2**64
+
+
+def drawn_gain(rows: ServedRows, *, share: float, seen: tuple[HoldoutFigures, ...] = ()) -> tuple[float, float]:
+    """The gain of a day, and its error, once the share is as said: shoppers' names end in their lots, in 1/4000."""
+    lots = Lots(
+        control_lot=lambda shopper: int(shopper[-4:]) * (LOT_OF_ALL // 4_000),
+        holdout=partial(holdout_on, seen=holdouts_seen(seen, DAY + timedelta(days=9), share)),
+        is_opted_out=lambda _: False,
+        gets=lambda *_: True,
+    )
+    arms = {"second": "version 2"}
+    episodes = served_episodes(rows, PIPELINE, horizon=DAY, arms=arms, fallback=FALLBACK_VERSION, lots=lots)
+    (gain,) = running_gains(episodes, "version 2", CONTROL)
+    return gain.value, gain.standard_error
+
+
+@pytest.fixture
+def drawn_day(tmp_path: Path) -> Callable[..., ServedRows]:
+    """A day on which 5% were held out, worth 1, and all others served, worth 2; a tenth of sessions are poor."""
+
+    def of(*, fallback: float = 0.0, strays: int = 0) -> ServedRows:
+        rng, told = np.random.default_rng(4), []
+        for lot in range(4_000):
+            is_poor, is_control = rng.random() < fallback, strays <= lot < 200
+            by = "shop" if is_control else FALLBACK_VERSION if is_poor else "second"
+            worth = (0.2 if is_poor else 1.0) * (1.0 if lot < 200 else 2.0) + rng.normal(0, 0.1)
+            told.append((f"s-{lot:04d}", by, int(rng.integers(0, 1_200)), worth))
+        return read(tmp_path, told)
+
+    return of
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("fallback", [0.0, 0.1])
+def test_a_greater_share_held_out_since_leaves_a_past_gain_as_it_was(
+    drawn_day: Callable[..., ServedRows], share: float, fallback: float
+) -> None:
+    """No night has written down which share was in force: decisions of versions tell who can't have been held out."""
+    value, error = drawn_gain(drawn_day(fallback=fallback), share=share)
+    assert abs(value - (1 - 0.8 * fallback)) < 4 * error
+    assert error < 0.05
+
+
+def test_few_decisions_in_a_version_s_name_take_no_control_group_away(drawn_day: Callable[..., ServedRows]) -> None:
+    """Whoever made them, at most one in a hundred; their own shoppers are left out."""
+    value, error = drawn_gain(drawn_day(strays=2), share=0.05)
+    assert abs(value - 1) < 4 * error < 0.2
+
+
+def test_a_smaller_share_since_keeps_the_control_group_that_nights_saw(drawn_day: Callable[..., ServedRows]) -> None:
+    rows = drawn_day()
+    before = drawn_gain(rows, share=0.05)
+    seen = (HoldoutFigures(first=DAY - timedelta(days=2), last=DAY + timedelta(days=1), share=0.05),)
+    assert drawn_gain(rows, share=0.01, seen=seen) == before
+    assert drawn_gain(rows, share=0.01)[1] > before[1]
+
+
+def test_a_day_on_which_versions_decided_for_everybody_says_why_it_counts_for_nobody(tmp_path: Path) -> None:
+    rows = read(tmp_path, [("c-a", "second", 0, 1), ("c-b", "second", 1, 1), ("new-a", "second", 2, 1)])
+    found = served_episodes(
+        rows, PIPELINE, horizon=DAY, arms={"second": "version 2"}, fallback=FALLBACK_VERSION, lots=LOTS
+    )
+    assert found.cut == {"version 2": {DAY: DOUBTFUL}}
+
+
+def test_days_between_nights_that_saw_different_shares_may_be_of_either() -> None:
+    nights = [(0, 0.05), (1, 0.05), (4, 0.05), (6, 0.1), (7, 0.1), (9, 0.02)]
+    seen: tuple[HoldoutFigures, ...] = ()
+    for number, share in nights:
+        seen = holdouts_seen(seen, DAY + timedelta(days=number), share)
+    assert [(one.last - one.first).days for one in seen] == [4, 1, 0]
+    found = [holdout_on(DAY + timedelta(days=number), seen) for number in range(-3, 12)]
+    of_first, doubtful, of_second = Holdout(0.05, 0.05), Holdout(0.05, 0.1), Holdout(0.1, 0.1)
+    assert found[:8] == [of_first] * 8
+    assert found[8:11] == [doubtful, doubtful, of_second]
+    assert found[11:] == [Holdout(0.02, 0.1)] * 2 + [Holdout(0.02, 0.02)] * 2
+    assert holdouts_seen(seen[:1], seen[0].last, 0.3, retaken=seen) == seen
+
+
+def test_days_on_which_a_version_decided_for_the_control_group_count_for_no_promise(tmp_path: Path) -> None:
+    """Its decisions for the group say nothing of who was held out, and the group stays one."""
+    rows = read(tmp_path, [("new-a", "second", 0, 1), ("c-a", "first", 1, 1), ("c-b", "first", 2, 1)])
+    arms = {"first": "version 1", "second": "version 2"}
+    found = served_episodes(
+        rows, PIPELINE, horizon=DAY, arms=arms, fallback=FALLBACK_VERSION, lots=replace(LOTS, controlled={DAY})
+    )
+    assert found.cut == {"version 1": {DAY: CONTROLLED}, "version 2": {DAY: CONTROLLED}}
+    assert len(found.of(CONTROL)) == 2
+
+
+def test_the_record_of_approvals_tells_when_a_version_decided_for_the_control_group(tmp_path: Path) -> None:
+    settings, source = settings_at(tmp_path), PIPELINE.source
+    told: list[tuple[Kind, int]] = [("control", 1), ("no_control", 1), ("control", 2), ("control", 1)]
+    first = write_down(settings, MODEL, *told[0], replaced=None, who="ann", why="as before").at
+    today = first.astimezone(ZoneInfo(source.zone)).date()
+    later = today + timedelta(days=5)
+    assert days_of_version_control(settings, MODEL, source, later) == {today + timedelta(days=n) for n in range(6)}
+    assert days_of_version_control(settings, MODEL, source, today - timedelta(days=1)) == frozenset()
+    write_down(settings, MODEL, *told[1], replaced=None, who="ann", why="enough")
+    assert later not in days_of_version_control(settings, MODEL, source, later)
+    for one in told[2:]:
+        write_down(settings, MODEL, *one, replaced=None, who="ann", why="as before")
+    assert later in days_of_version_control(settings, MODEL, source, later)
