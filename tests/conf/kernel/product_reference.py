@@ -131,10 +131,16 @@ class _Product:
         return number + 1 if late <= self.window else None
 
     def _misses(self, number: int) -> bool:
-        following = self._next(number)
-        if following is None:
+        period = self.periods.of(self._event(number))
+        if number + 1 < len(self.counts) and self.periods.of(self._event(number + 1)) == period + 1:
             return False
-        return self.periods.of(self._event(following)) > self.periods.of(self._event(number)) + 1
+        if self._next(number) is not None:
+            return True
+        # What is sold, ordered or received on, once the next period is known whole, hasn't left the range.
+        complete = midnight(self.horizon + DAY * (1 - self.pipeline.source.lateness_days), self.periods.zone)
+        moves = [row for row in self._own(number) if row["event_type"] in ("order", "receipt", "purchase")]
+        goes_on = any(row["event_time"] >= self.periods.start(period + 1) for row in moves)
+        return goes_on and midnight(self.periods.first_day(period + 2), self.periods.zone) <= complete
 
     def _own(self, number: int) -> list[Row]:
         """The events after a count, up to the next one, within the window."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -19,6 +20,7 @@ from conf.kernel.transitions import StreamTransitions
 from conf.kernel.transitions import transitions as kernel
 from conf.kernel_rules import as_of, longest_closing_days, rules_of
 from conf.observation_features import PRODUCT_FEATURES
+from conf.specs.scenario import load_pipeline
 from tests.conf.kernel.columns_of_rows import Log, array, ids, log_of, micros
 from tests.conf.kernel.comparison import told_outcomes, told_quarantine, told_transitions
 from tests.conf.kernel.planted_faults import Fault
@@ -41,10 +43,11 @@ FAULTS = {
     "an episode of products is terminal": Fault(
         timed_blocks.block_points, "np.zeros_like(is_last)", "np.ones_like(is_last)"
     ),
-    "a missing count is overlooked": Fault(SkuDay.missed, "> period + 1", "> period + 2"),
-    "what left the range has missed a count": Fault(
-        SkuDay.missed, "next_counts(stream, rows, self.window_us)", "next_counts(stream, rows, 10 * self.window_us)"
-    ),
+    "a missing count is overlooked": Fault(SkuDay.missed, "== period + 1", ">= period + 1"),
+    "what left the range has missed a count": Fault(SkuDay.missed, "(goes_on & is_known)", "is_known"),
+    "what is sold on without a count has left the range": Fault(SkuDay.missed, "(is_followed | ", "(is_followed & "),
+    "a count is missed before its day is known": Fault(SkuDay.missed, "(goes_on & is_known)", "goes_on"),
+    "a day's own sales tell that it went on": Fault(SkuDay._goes_on, ">= ends_us[count[moves]]", ">= 0"),
     "an order of the bound is the action below": Fault(SkuDay.decide, 'side="right"', 'side="left"'),
     "another product's count begins the period": Fault(
         stock_flows.counts_of, "(stream.unit[latest] == stream.unit) & ", ""
@@ -211,3 +214,58 @@ def test_each_day_has_one_partition_that_starts_before_it(days: int, periods: in
         assert {date_of(one).weekday() for one in owners.tolist()} == {2}
     first = owners[all_days == owners][1:2]
     assert clock.starting_days(first).tolist() == [first[0] - days * periods, first[0]]
+
+
+def days_of(*events: tuple[int, int, str, int]) -> list[Row]:
+    """Events of one product: the day of January 2026, hour, type and pieces of each, all delivered on their days."""
+    names = ("amount", "cost", "discount", "order_id", "category_id", "action", "price", "decision_id")
+    nothing = dict.fromkeys((*names, "availability_id", "position"))
+    return [
+        nothing
+        | {
+            "event_id": f"e{number}",
+            "user_id": "hat",
+            "item_id": "hat",
+            "event_time": datetime(2026, 1, day, hour, tzinfo=UTC),
+            "event_date": date(2026, 1, day),
+            "delivery_date": date(2026, 1, day),
+            "event_type": kind,
+            "quantity": pieces,
+        }
+        for number, (day, hour, kind, pieces) in enumerate(events)
+    ]
+
+
+def log_of_days(rows: list[Row], *, last: int, items: Sequence[Row] = ()) -> ProductLog:
+    """What the shipped scenario makes of January 2026 up to its last day."""
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+    dates = [date(2025, 12, 1) + timedelta(days=day) for day in range(62)]
+    return ProductLog(pipeline, rows, list(items), dates, date(2026, 1, last))
+
+
+COUNTED = (1, 2, 3)
+OUTAGE = days_of(
+    *((day, 5, "stock", 30) for day in (*COUNTED, 13)), *((day, 12, "purchase", 5) for day in range(1, 15))
+)
+
+
+def test_a_gap_in_counts_beyond_the_window_is_no_day_of_many_sales() -> None:
+    """Nine days without a count, on which it was sold on: nobody knows the last count's day, as with one missed."""
+    log = log_of_days(OUTAGE, last=14)
+    columns, made = kernel_transitions(log)
+    assert differences(log) == []
+    assert [row["event_id"] for row in told(log) if row["metrics"]["sold"] > 5] == []
+    assert [reason for reason in told_quarantine(columns, made).values() if reason] == ["missed_count"]
+
+
+@pytest.mark.parametrize(("last", "n_kept"), [(4, 3), (5, 0)])
+def test_a_count_is_missed_once_its_day_is_known_whole(last: int, n_kept: int) -> None:
+    """The count of the 4th may come with the delivery of the 5th; then nothing is left to wait for."""
+    rows = [row for row in OUTAGE if row["event_date"].day <= last]
+    assert len(told(log_of_days(rows, last=last))) == n_kept
+
+
+def test_what_moves_no_more_has_left_the_range() -> None:
+    """Its last day is known as it is."""
+    rows = [row for row in OUTAGE if row["event_date"].day <= COUNTED[-1]]
+    assert [row["metrics"]["sold"] for row in told(log_of_days(rows, last=14))] == [5, 5, 5]
