@@ -125,13 +125,20 @@ PRODUCT_FEATURES: dict[str, FeatureDefinition] = {
         "what was sold",
     ),
     "units_on_order": FeatureDefinition(
-        "scalar", "delivery", "", "units that were ordered within `history_days` and are on their way"
+        "scalar",
+        "delivery",
+        "",
+        "units that were ordered within `history_days` and are on their way: until `ordering.overdue_days` after the "
+        "promised day at the latest",
     ),
     "units_due_in_{n}d": FeatureDefinition(
         "scalar",
         "delivery",
         "",
         "of these, those promised for the business day so many days ahead; for 0 days with all that are overdue",
+    ),
+    "units_overdue": FeatureDefinition(
+        "scalar", "delivery", "", "of these, those promised for a business day before, which haven't come"
     ),
     "units_sold_{n}d": FeatureDefinition("scalar", "delivery", "", "units sold on so many business days before"),
     "units_sold_day_{n}": FeatureDefinition(

@@ -162,6 +162,7 @@ FEATURES: Mapping[str, Callable[[_Asked, int], IntArray]] = {
     "units_on_hand": _units_on_hand,
     "units_on_order": lambda asked, _: asked.orders.on_order(asked.points.unit, asked.points.as_of_day),
     "units_due_in_{n}d": lambda asked, n: asked.orders.due_in(n, asked.points.unit, asked.points.as_of_day),
+    "units_overdue": lambda asked, _: asked.orders.overdue(asked.points.unit, asked.points.as_of_day),
     "units_sold_{n}d": lambda asked, n: asked.sold(n),
     "units_sold_day_{n}": _sold_on_day,
     "last_lead_days": lambda asked, _: asked.orders.last_lead_days(

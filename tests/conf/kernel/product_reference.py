@@ -327,6 +327,7 @@ class _Product:
             "units_due_in_{n}d": lambda: sum(
                 units for promised, units in due.items() if (promised == day + DAY * n if n else promised <= day)
             ),
+            "units_overdue": lambda: sum(units for promised, units in due.items() if promised < day),
             "units_sold_{n}d": lambda: sum(one["quantity"] or 0 for one in sold),
             "units_sold_day_{n}": lambda: sum(
                 one["quantity"] or 0 for one in sold if one["event_date"] == day - DAY * n
@@ -396,7 +397,11 @@ class _Product:
             units = sum(one["quantity"] or 0 for one in seen)
             if ordering.receipts == "delivered":
                 came = self._receipts(number, ordered)
-                units -= sum(one["quantity"] or 0 for one in came if max(one["event_date"], one["delivery_date"]) < day)
+                came = [one for one in came if max(one["event_date"], one["delivery_date"]) < day]
+                units -= sum(one["quantity"] or 0 for one in came)
+                overdue = 2 if ordering.overdue_days is None else ordering.overdue_days
+                if (day - promised).days > overdue or (came and promised < day and ordering.rests == "dropped"):
+                    units = 0
             elif promised < day:
                 units = 0
             due[promised] = due.get(promised, 0) + max(units, 0)

@@ -20,6 +20,7 @@ from conf.kernel.transitions import StreamTransitions
 from conf.kernel.transitions import transitions as kernel
 from conf.kernel_rules import as_of, longest_closing_days, rules_of
 from conf.observation_features import PRODUCT_FEATURES
+from conf.specs.problem import Ordering
 from conf.specs.scenario import load_pipeline
 from tests.conf.kernel.columns_of_rows import Log, array, ids, log_of, micros
 from tests.conf.kernel.comparison import told_outcomes, told_quarantine, told_transitions
@@ -68,8 +69,16 @@ FAULTS = {
     ),
     "an order is seen on its day": Fault(orders_on_the_way.order_changes, "[rows] + 1", "[rows]"),
     "an order is looked at a day longer": Fault(
-        orders_on_the_way.order_changes, "rule.history_days + 1", "rule.history_days + 2"
+        orders_on_the_way.order_changes, "day + rule.history_days,", "day + rule.history_days + 1,"
     ),
+    "what is overdue is expected a day longer": Fault(
+        orders_on_the_way.order_changes, "due + rule.overdue_days", "due + rule.overdue_days + 1"
+    ),
+    "rests are always expected": Fault(orders_on_the_way.order_changes, "if rule.drops_rests", "if False"),
+    "a rest is dropped before its promised day is over": Fault(
+        orders_on_the_way.order_changes, "np.maximum(due + 1, _first_seen", "np.minimum(due + 9, _first_seen"
+    ),
+    "what is due today is overdue": Fault(OrderChanges.overdue, "self.due + 1", "self.due"),
     "more may come than was ordered": Fault(
         orders_on_the_way._outstanding, "np.maximum(total - before, 0)", "(total - before)"
     ),
@@ -269,3 +278,57 @@ def test_what_moves_no_more_has_left_the_range() -> None:
     """Its last day is known as it is."""
     rows = [row for row in OUTAGE if row["event_date"].day <= COUNTED[-1]]
     assert [row["metrics"]["sold"] for row in told(log_of_days(rows, last=14))] == [5, 5, 5]
+
+
+def due_today(rows: list[Row], **ordering: object) -> list[tuple[int, int]]:
+    """What is due each day of the shipped scenario or overdue, and of it what is overdue, from the 4th to the 9th."""
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+    rule = rules_of(
+        pipeline.model_copy(
+            update={
+                "scenario": pipeline.scenario.model_copy(
+                    update={"ordering": pipeline.scenario.ordering.model_copy(update=ordering)}  # type: ignore[union-attr]
+                )
+            }
+        )
+    ).products
+    assert rule is not None
+    found = orders_on_the_way.order_changes(log_of(rows).stream, rule.orders)
+    days = np.arange(day_number(date(2026, 1, 4)), day_number(date(2026, 1, 10)))
+    unit = np.zeros_like(days)
+    return list(zip(found.due_in(0, unit, days).tolist(), found.overdue(unit, days).tolist(), strict=True))
+
+
+def of_order(*events: tuple[int, int, str, int]) -> list[Row]:
+    return [row | {"order_id": "A"} for row in days_of(*events)]
+
+
+def test_what_a_supplier_cancels_is_expected_for_two_days_and_no_longer() -> None:
+    """Of 100 for the 4th, 60 come that day; the rest is overdue, not on its way for a month."""
+    short = of_order((1, 8, "order", 100), (4, 9, "receipt", 60))
+    assert due_today(short) == [(100, 0), (40, 40), (40, 40), (0, 0), (0, 0), (0, 0)]
+    assert due_today(short, overdue_days=1) == [(100, 0), (40, 40), (0, 0), (0, 0), (0, 0), (0, 0)]
+    assert due_today(short, rests="dropped") == [(100, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]
+    early = of_order((1, 8, "order", 100), (3, 9, "receipt", 60))
+    assert due_today(early, rests="dropped")[:2] == [(40, 0), (0, 0)]
+
+
+def test_what_comes_two_days_late_is_expected_until_it_comes() -> None:
+    """As in the simulated shop, whatever becomes of rests: nothing of it has come."""
+    late = of_order((1, 8, "order", 100), (6, 9, "receipt", 100))
+    assert due_today(late)[:4] == [(100, 0), (100, 100), (100, 100), (0, 0)]
+    assert due_today(late, rests="dropped") == due_today(late)
+
+
+@pytest.mark.parametrize(("lead_days", "expected"), [(1, 2), (7, 2), (14, 4), (30, 10)])
+def test_long_ways_may_take_longer(lead_days: int, expected: int) -> None:
+    """Unless declared: a third of what is promised, two days at least."""
+    assert Ordering(lead_days=lead_days).expected_overdue_days == expected
+    assert Ordering(lead_days=lead_days, overdue_days=0).expected_overdue_days == 0
+    assert Ordering(lead_days=lead_days, receipts="none").expected_overdue_days == 0
+
+
+def test_without_receipts_nothing_is_overdue() -> None:
+    """Declared all the same, it is an error; and a feature of it is left out."""
+    with pytest.raises(ValueError, match="overdue_days and rests are told by receipts"):
+        Ordering(lead_days=3, receipts="none", rests="dropped")
