@@ -160,7 +160,8 @@ PRODUCT_FEATURES: dict[str, FeatureDefinition] = {
         "scalar",
         "delivery",
         "",
-        "1 where that price is below the one it takes the place of, 0 where it isn't; -1 without one",
+        "1 where higher prices than that held for two of the eight weeks before it, or longer, as the products table "
+        "has told, 0 where they didn't: six weeks after it fell it is the usual price; -1 without one",
     ),
     "product_category": FeatureDefinition(
         "list", "delivery", "category", "the product's category, as the products table had told"

@@ -144,7 +144,7 @@ def product_log(pipeline: Pipeline, numbers: list[int], seed: int) -> ProductLog
 
 
 def _told(chance: random.Random, pipeline: Pipeline, first: date) -> Row:
-    day = first + timedelta(days=chance.randrange(-3, 8))
+    day = first + timedelta(days=chance.choice((chance.randrange(-3, 8), chance.randrange(-70, 8))))
     moment = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(pipeline.source.zone))
     return {
         "item_id": chance.choice(PRODUCTS),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -349,10 +350,17 @@ class _Product:
         return -1 if row is None else row["price"]
 
     def _is_reduced(self, moment: datetime, day: date) -> int:
-        row = self._told(moment, day, "price", needs=True)
-        if row is None:
+        price, start = self._price(moment, day), moment - 56 * DAY
+        if price == -1:
             return -1
-        return int(self._price(row["valid_from"] - timedelta(microseconds=1), day) > row["price"])
+        known = [one for one in self.items if one["delivery_date"] < day and one["price"] is not None]
+        first = min(known, key=lambda one: (one["valid_from"], one["delivery_date"]))
+        changes = sorted({one["valid_from"] for one in known if start < one["valid_from"] <= moment})
+        above = timedelta(0)
+        for since, until in pairwise([start, *changes, moment]):
+            held = self._price(since, day)
+            above += until - since if (first["price"] if held == -1 else held) > price else timedelta(0)
+        return int(above >= 14 * DAY)
 
     def _on_hand(self, moment: datetime, n_before: int, number: int) -> int:
         for place in self.counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from conf.kernel import orders_on_the_way, product_features, stock_flows, timed_blocks, transitions
+from conf.kernel import (
+    orders_on_the_way,
+    prices_before,
+    product_features,
+    stock_flows,
+    timed_blocks,
+    transitions,
+)
 from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.orders_on_the_way import OrderChanges
 from conf.kernel.product_features import FEATURES, ProductFacts
-from conf.kernel.told import Told
+from conf.kernel.told import Told, value_as_of
 from conf.kernel.transitions import StreamTransitions
 from conf.kernel.transitions import transitions as kernel
 from conf.kernel_rules import as_of, longest_closing_days, rules_of
@@ -90,7 +97,13 @@ FAULTS = {
         orders_on_the_way._tied, "(receipts, order_day,", "(order_day, receipts,"
     ),
     "a price ahead is today's": Fault(product_features._Asked.ahead, "+ n_days * MICROS_PER_DAY", "+ 0"),
-    "a price that rises is reduced": Fault(product_features._is_reduced, "(before > price)", "(before != price)"),
+    "another price is a higher one": Fault(prices_before._time_above, "value > asked", "value != asked"),
+    "a price before the first one is none": Fault(prices_before._time_above, "(value == NO_ID) & ~is_last", "False"),
+    "a price of two weeks isn't usual": Fault(prices_before.is_below_usual, ">= USUAL_US", "> USUAL_US"),
+    "any higher price was usual": Fault(prices_before.is_below_usual, ">= USUAL_US", "> 0"),
+    "what is told later is known before": Fault(
+        prices_before._time_above, "told.delivery_day[row] < asked.day[question]", "told.delivery_day[row] >= 0"
+    ),
     "the stock at an end is the last count": Fault(
         product_features._units_on_hand, " + running[np.maximum(points.row_end - 1, 0)] - running[last_row]", ""
     ),
@@ -332,3 +345,70 @@ def test_without_receipts_nothing_is_overdue() -> None:
     """Declared all the same, it is an error; and a feature of it is left out."""
     with pytest.raises(ValueError, match="overdue_days and rests are told by receipts"):
         Ordering(lead_days=3, receipts="none", rests="dropped")
+
+
+def reduced(*prices: tuple[int, int], days: Iterable[int], told_ahead: int = 1) -> list[int]:
+    """Whether prices are reduced at five o'clock on days of a year, by the first day and price of each row."""
+    first, hour = day_number(date(2026, 1, 1)), 3_600_000_000
+    asked = np.array(list(days), dtype=np.int64) + first
+    since = np.array([day for day, _ in prices], dtype=np.int64) + first
+    value = np.array([price for _, price in prices], dtype=np.int64) + 1
+    told = Told(np.zeros_like(since), since * 24 * hour, since - told_ahead, value)
+    unit, moment = np.zeros_like(asked), (asked * 24 + 5) * hour
+    price = value_as_of(told, unit, moment, asked)
+    return prices_before.is_below_usual(told, price, unit, moment, asked).astype(int).tolist()
+
+
+FORTNIGHT = [int(3 <= day < 17) for day in range(30)]
+
+
+def test_a_promotion_is_the_same_told_as_changes_or_day_by_day() -> None:
+    """A file of each day repeats what holds; the delivery of a day counts from the next one on."""
+    by_day = [(day, 7 if 3 <= day < 17 else 10) for day in range(30)]
+    assert reduced((0, 10), (3, 7), (17, 10), days=range(30)) == FORTNIGHT
+    assert reduced(*by_day, days=range(30)) == FORTNIGHT
+    seen = reduced(*by_day, days=range(1, 30), told_ahead=0)
+    assert seen == FORTNIGHT[:-1]
+
+
+def test_a_promotion_in_steps_is_one() -> None:
+    """Its second price is above its first, and below the usual one."""
+    assert reduced((0, 10), (3, 7), (10, 8), (17, 10), days=range(30)) == FORTNIGHT
+
+
+def test_a_lower_price_is_the_usual_one_after_six_weeks() -> None:
+    """In one row or day by day; what goes below it then is reduced, and the old price again isn't."""
+    expected = [0] * 3 + [1] * 42 + [0] * 15
+    assert reduced((0, 10), (3, 9), days=range(60)) == expected
+    assert reduced(*((day, 10 if day < 3 else 9) for day in range(60)), days=range(60)) == expected
+    assert reduced((0, 10), (3, 9), (100, 8), (107, 10), days=[99, 100, 106, 107]) == [0, 1, 1, 0]
+
+
+def test_promotions_that_follow_one_another_are_told() -> None:
+    """Three fortnights in a row; and two, one without, and another."""
+    assert reduced((0, 10), (30, 7), (44, 7), (58, 7), days=[29, 30, 50, 71, 72]) == [0, 1, 1, 1, 0]
+    assert reduced((0, 10), (30, 7), (58, 10), (72, 7), (86, 10), days=[57, 58, 72, 85, 86]) == [1, 0, 1, 1, 0]
+
+
+def test_a_higher_price_of_some_days_makes_no_promotion_of_the_usual_one() -> None:
+    """Ten days at 12, by mistake or not."""
+    assert reduced((0, 10), (50, 12), (60, 10), days=[50, 59, 60, 80]) == [0, 0, 0, 0]
+
+
+def test_a_higher_price_hides_no_promotion_and_makes_none() -> None:
+    """A week after it rose, 9 is below 10 still, which was usual until then."""
+    assert reduced((0, 10), (50, 11), (57, 9), (64, 11), days=[49, 50, 56, 57, 63, 64]) == [0, 0, 0, 1, 1, 0]
+
+
+def test_a_price_that_is_told_again_before_it_counts_from_then_on() -> None:
+    """The row that it repeats is delivered later, and isn't known yet."""
+    day, value = 86_400_000_000, np.array([11, 11, 8], dtype=np.int64)
+    told = Told(np.zeros_like(value), np.array([0, 30, 50]) * day, np.array([99, 29, 49]), value)
+    one = np.zeros(1, dtype=np.int64)
+    assert prices_before.is_below_usual(told, one + 8, one, one + 55 * day, one + 55).tolist() == [True]
+
+
+def test_many_prices_are_asked_for_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any size, to the same answers."""
+    monkeypatch.setattr(prices_before, "_N_AT_ONCE", 7)
+    assert reduced((0, 10), (3, 7), (17, 10), days=range(30)) == FORTNIGHT
