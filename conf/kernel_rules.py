@@ -74,7 +74,13 @@ def _product_rule(scenario: Scenario) -> ProductRule | None:
     if ordering is None:
         return None
     has_receipts = ordering.receipts == "delivered"
-    orders = OrderRule(ordering.lead_days, scenario.observation.history_days, has_receipts)
+    orders = OrderRule(
+        ordering.lead_days,
+        scenario.observation.history_days,
+        has_receipts,
+        overdue_days=ordering.expected_overdue_days,
+        drops_rests=ordering.rests == "dropped",
+    )
     return ProductRule(orders, scenario.observation.of_products)
 
 

@@ -125,13 +125,20 @@ PRODUCT_FEATURES: dict[str, FeatureDefinition] = {
         "what was sold",
     ),
     "units_on_order": FeatureDefinition(
-        "scalar", "delivery", "", "units that were ordered within `history_days` and are on their way"
+        "scalar",
+        "delivery",
+        "",
+        "units that were ordered within `history_days` and are on their way: until `ordering.overdue_days` after the "
+        "promised day at the latest",
     ),
     "units_due_in_{n}d": FeatureDefinition(
         "scalar",
         "delivery",
         "",
         "of these, those promised for the business day so many days ahead; for 0 days with all that are overdue",
+    ),
+    "units_overdue": FeatureDefinition(
+        "scalar", "delivery", "", "of these, those promised for a business day before, which haven't come"
     ),
     "units_sold_{n}d": FeatureDefinition("scalar", "delivery", "", "units sold on so many business days before"),
     "units_sold_day_{n}": FeatureDefinition(
@@ -153,7 +160,8 @@ PRODUCT_FEATURES: dict[str, FeatureDefinition] = {
         "scalar",
         "delivery",
         "",
-        "1 where that price is below the one it takes the place of, 0 where it isn't; -1 without one",
+        "1 where higher prices than that held for two of the eight weeks before it, or longer, as the products table "
+        "has told, 0 where they didn't: six weeks after it fell it is the usual price; -1 without one",
     ),
     "product_category": FeatureDefinition(
         "list", "delivery", "category", "the product's category, as the products table had told"

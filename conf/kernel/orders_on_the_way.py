@@ -3,7 +3,8 @@
 An order is what was ordered of a product under one number on one business day. A receipt belongs to the latest order of
 its number and product, of its own day or before. Lines of either are seen from the business day after their delivery
 on, so that what is on its way changes with what is seen: units seen as ordered less those seen as received, at least 0.
-An order is looked at for some business days after its own; what hasn't come by then isn't expected any more.
+What hasn't come is expected for some business days after the promised one, and then not any more: it was cancelled, or
+comes as a surprise. Where rests are dropped, the promised day ends an order of which something has come.
 """
 
 from __future__ import annotations
@@ -29,11 +30,16 @@ class OrderRule:
         lead_days: business days from an order to the day that it is promised for.
         history_days: how many business days after its own an order is looked at.
         has_receipts: whether receipts tell when units came; else they count as come after the promised day.
+        overdue_days: for how many business days after the promised one what hasn't come is expected; 0 where
+            has_receipts is False.
+        drops_rests: whether, after the promised day, what is left of an order isn't expected once some of it has come.
     """
 
     lead_days: int
     history_days: int
     has_receipts: bool
+    overdue_days: int
+    drops_rests: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,10 @@ class OrderChanges:
             pairs.number(self.unit, self.due), self.since, self.units, pairs.number(unit, day + n_days), day
         )
 
+    def overdue(self, unit: IntArray, day: IntArray) -> IntArray:
+        """Return those promised for a day before business days, `(n_asked,)`."""
+        return _running(self.unit, np.maximum(self.since, self.due + 1), self.units, unit, day)
+
     def last_lead_days(self, unit: IntArray, day: IntArray, history_days: int) -> IntArray:
         """Return the lead of the last receipt seen of the latest order with one, NONE where none is of the history."""
         told = self.receipts
@@ -107,14 +117,28 @@ def order_changes(stream: Stream, rule: OrderRule) -> OrderChanges:
     receipts, of_receipt = receipts[tied], of_receipt[tied]
     day = keys.day
     due = day + rule.lead_days
-    gone = day + rule.history_days + 1
-    gone = gone if rule.has_receipts else np.minimum(gone, due + 1)
     order = np.concatenate([of_order, of_receipt])
     rows = np.concatenate([orders, receipts])
     units = units_of(stream, "order")[rows] - units_of(stream, "receipt")[rows]
     since = np.maximum(stream.day, stream.delivery_day)[rows] + 1
+    gone = np.minimum(day + rule.history_days, due + rule.overdue_days) + 1
+    if rule.drops_rests:
+        gone = np.minimum(gone, np.maximum(due + 1, _first_seen(of_receipt, since[len(orders) :], len(day))))
     place, since, change = _outstanding(order, since, units, gone)
     return OrderChanges(keys.unit[place], due[place], since, change, _tied(stream, receipts, day[of_receipt]))
+
+
+def _first_seen(order: IntArray, since: IntArray, n_orders: int) -> IntArray:
+    """Return from which day on something is seen to have come of each order, a day beyond all others where nothing is.
+
+    Args:
+        order: that receipts belong to.
+        since: from which business day on they are seen.
+        n_orders: of all orders.
+    """
+    found = np.full(n_orders, np.iinfo(np.int64).max)
+    np.minimum.at(found, order, since)
+    return found
 
 
 def _tied(stream: Stream, receipts: IntArray, order_day: IntArray) -> TiedReceipts:

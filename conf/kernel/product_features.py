@@ -16,6 +16,7 @@ from conf.kernel.arrays import MICROS_PER_DAY, IntArray
 from conf.kernel.decisions import DecisionRows
 from conf.kernel.orders_on_the_way import OrderChanges, OrderRule, order_changes
 from conf.kernel.points import CLOSING, Points
+from conf.kernel.prices_before import is_below_usual
 from conf.kernel.stock_flows import book_changes, units_of
 from conf.kernel.stream import NO_ID, Stream
 from conf.kernel.told import Told, value_as_of
@@ -138,13 +139,11 @@ def _sold_on_day(asked: _Asked, number: int) -> IntArray:
 
 
 def _is_reduced(asked: _Asked, number: int) -> IntArray:
-    """Return whether the price is below the one that its row of the table took the place of."""
-    moment, points, prices = asked.ahead(number), asked.points, asked.facts.prices
+    """Return whether the price is below the usual one, NOT_TOLD without a price."""
+    moment, points = asked.ahead(number), asked.points
     price = asked.price(moment)
-    held = Told(prices.key, prices.valid_from_us, prices.delivery_day, prices.valid_from_us)
-    since = value_as_of(held, points.unit, moment, points.as_of_day)
-    before = asked.price(since - 1)
-    return np.where(price == NOT_TOLD, NOT_TOLD, (before > price).astype(np.int64))
+    is_below = is_below_usual(asked.facts.prices, price + 1, points.unit, moment, points.as_of_day)
+    return np.where(price == NOT_TOLD, NOT_TOLD, is_below.astype(np.int64))
 
 
 def _category(asked: _Asked, number: int) -> IntArray:  # noqa: ARG001
@@ -162,6 +161,7 @@ FEATURES: Mapping[str, Callable[[_Asked, int], IntArray]] = {
     "units_on_hand": _units_on_hand,
     "units_on_order": lambda asked, _: asked.orders.on_order(asked.points.unit, asked.points.as_of_day),
     "units_due_in_{n}d": lambda asked, n: asked.orders.due_in(n, asked.points.unit, asked.points.as_of_day),
+    "units_overdue": lambda asked, _: asked.orders.overdue(asked.points.unit, asked.points.as_of_day),
     "units_sold_{n}d": lambda asked, n: asked.sold(n),
     "units_sold_day_{n}": _sold_on_day,
     "last_lead_days": lambda asked, _: asked.orders.last_lead_days(

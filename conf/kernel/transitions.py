@@ -188,7 +188,7 @@ def transitions(
         mask=rules.mask,
         sets=as_of.sets,
         calendar=as_of.calendar,
-        missed=rules.clock.missed(stream, decided, as_of.calendar),
+        missed=rules.clock.missed(stream, decided, calendar=as_of.calendar, watermark_us=as_of.watermark_us),
     )
     kept = ~aside.is_set_aside
     here, session, part = asked[kept], session[kept], _part(points.episode[asked], session)[kept]

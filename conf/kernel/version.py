@@ -9,10 +9,20 @@ Partitions of the first one name none; so do those of releases that had the same
 """
 
 
-def kernel_inputs() -> dict[str, str]:
+PRODUCT_VERSION = 2
+"""Raised likewise where streams of products alone give others: what is made of shoppers stays current."""
+
+
+def kernel_inputs(*, of_products: bool = False) -> dict[str, str]:
     """Return the kernel among a partition's inputs: name and version, as manifests hold them.
 
-    Where the version is raised, every partition is due again, and a publisher of the version before is recognized as
-    stale, since its inputs lack this one.
+    Where a version is raised, every partition that it is of is due again, and a publisher of the version before is
+    recognized as stale, since its inputs lack this one.
+
+    Args:
+        of_products: whether decisions are of products.
     """
-    return {f"kernel/{version}": "yes" for version in range(2, VERSION + 1)}
+    found = {f"kernel/{version}": "yes" for version in range(2, VERSION + 1)}
+    if of_products:
+        found |= {f"kernel/products-{version}": "yes" for version in range(2, PRODUCT_VERSION + 1)}
+    return found

@@ -9,7 +9,7 @@ from conf.observation_features import OF_PRODUCTS_TOO
 if TYPE_CHECKING:  # a scenario is checked as it is loaded
     from conf.specs.scenario import Scenario
 
-_OF_RECEIPTS = ("received", "closing", "shrinkage", "ran_out")
+_OF_RECEIPTS = ("received", "closing", "shrinkage", "ran_out", "last_lead_days", "units_overdue")
 
 
 def ordering_problem(scenario: Scenario) -> str | None:
@@ -35,7 +35,7 @@ def ordering_problem(scenario: Scenario) -> str | None:
         return f"features of shoppers, who are no products: {', '.join(strange)}; leave them out"
     if ordering.receipts == "none":
         unknown = [name for name, flow in scenario.stock_metrics.items() if flow in _OF_RECEIPTS]
-        unknown += [name for name, (form, _) in of_products.items() if form == "last_lead_days"]
+        unknown += [name for name, (form, _) in of_products.items() if form in _OF_RECEIPTS]
         if unknown:
             return f"{', '.join(unknown)}: made of receipts, and ordering.receipts is none; leave them out"
     return None

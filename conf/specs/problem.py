@@ -166,7 +166,11 @@ class Week(StrictModel):
     )
 
 
-class Ordering(StrictModel):
+_USUAL_OVERDUE_DAYS = 2
+_LEADS_PER_DELAY = 3
+
+
+class Ordering(GrownModel):
     """When products are ordered, and how many periods are an episode: for the clock `sku_day`."""
 
     every: Literal["day", "week"] = Field(
@@ -208,11 +212,42 @@ class Ordering(StrictModel):
         "way up to the promised day, and nothing can be said of shrinkage.",
         examples=["delivered"],
     )
+    overdue_days: int | None = Field(
+        default=None,
+        ge=0,
+        le=180,
+        description="Declares for how many days after the promised one what hasn't come is still expected and counted "
+        "on: afterwards it is taken for cancelled, and what comes all the same is in the next count. Left out, it is "
+        "2, or a third of `lead_days` where that is more.",
+        examples=[2],
+    )
+    rests: Literal["expected", "dropped"] = Field(
+        default="expected",
+        description="Declares what becomes of the rest of an order of which less has come than was ordered: it is "
+        "`expected` like what is late, as where orders come in several deliveries, or `dropped` once the promised day "
+        "is over, as where suppliers cancel what they lack.",
+        examples=["dropped"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"overdue_days", "rests"})
 
     @property
     def days(self) -> int:
         """Days of a period."""
         return 1 if self.every == "day" else DAYS_PER_WEEK
+
+    @property
+    def expected_overdue_days(self) -> int:
+        """For how many days after the promised one what hasn't come is expected; 0 without receipts."""
+        if self.overdue_days is not None or self.receipts == "none":
+            return self.overdue_days or 0
+        return max(_USUAL_OVERDUE_DAYS, self.lead_days // _LEADS_PER_DELAY)
+
+    @model_validator(mode="after")
+    def _overdue_by_receipts(self) -> Self:
+        if self.receipts == "none" and (self.overdue_days is not None or self.rests != "expected"):
+            raise ValueError("overdue_days and rests are told by receipts, and receipts is none; leave them out")
+        return self
 
 
 class Action(GrownModel):

@@ -138,7 +138,7 @@ def _inputs_by_date(
         for table in beside
         for name, pointer in read_pointers(lake.table(table.name)).items()
     ]
-    found = {}
+    found, kernel = {}, kernel_inputs(of_products=pipeline.scenario.ordering is not None)
     for day in starting_dates(pipeline, [one for one in delivered.all_event_dates if one <= last]):
         known_at = min(horizon, day + timedelta(days=pipeline.settle_days))
         sets = {name: content for delivery, name, content in versions if delivery <= known_at}
@@ -146,7 +146,7 @@ def _inputs_by_date(
         # Time alone closes sessions and settles rewards. A later horizon only ever adds days that have passed, so
         # that a publisher at an earlier one is recognized as stale.
         passed = {f"passed/{one}": "yes" for one in days_between(day, known_at)}
-        found[day] = events | sets | passed | kernel_inputs()
+        found[day] = events | sets | passed | kernel
     return found
 
 

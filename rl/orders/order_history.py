@@ -59,6 +59,9 @@ class OrderHistory:
         limits: of each product's orders, as the scenario has them now; None leaves every policy its own.
         tells_pack: whether items tell a product's pack size, `(n_products,)`; None where they tell none of any product.
         block_start: column of the first day of the last day's block, which is set aside as a whole; may lie before 0.
+        next_due: units of the next pipeline's first day that aren't there yet, but due that day or before,
+            `(n_products,)`; None where nobody tells them from those on hand.
+        next_overdue: of these, those that were due before, `(n_products,)`; None where they aren't observed.
         seen_unlisted: products without a decision on the last day that were counted lately, as events tell them; None
             where no events are at hand, so that days alone tell.
     """
@@ -82,6 +85,8 @@ class OrderHistory:
     tells_pack: BoolArray | None = None
     block_start: int = 0
     seen_unlisted: UnlistedProducts | None = None
+    next_due: IntArray | None = None
+    next_overdue: IntArray | None = None
 
     @property
     def n_days(self) -> int:
@@ -208,6 +213,9 @@ def read_history(
     next_pipeline, next_promoted = np.zeros((n, lead), dtype=np.int64), np.zeros((n, n_ahead), dtype=np.bool_)
     next_pipeline[rows.product[is_last]] = pipeline_next[is_last]
     next_promoted[rows.product[is_last]] = promoted_next[is_last]
+    next_due, next_overdue = (
+        _next_of(rows, name, is_last, at_most=next_pipeline[:, 0]) for name in ("units_due_in_0d", "units_overdue")
+    )
     category = tuple(categories.get(one, NO_CATEGORY) for one in rows.products)
     flows = {flow: name for name, flow in scenario.stock_metrics.items()}
     units = {flow: rows.metrics[flows[flow]] for flow in NEEDED_FLOWS}
@@ -232,8 +240,19 @@ def read_history(
         limits=UnitLimits(scenario.orders.least_order, scenario.orders.most_units),
         tells_pack=_told_packs(rows.products, packs),
         block_start=(partition_date(pipeline, horizon) - first_day).days,
+        next_due=next_due,
+        next_overdue=next_overdue,
         seen_unlisted=_unlisted(pipeline, lake, horizon, {rows.products[row] for row in rows.product[is_last]}, items),
     )
+
+
+def _next_of(rows: _Rows, feature: str, is_last: BoolArray, *, at_most: IntArray) -> IntArray | None:
+    """Return a feature of units on the morning after the last day, `(n_products,)`; None where it isn't observed."""
+    if feature not in rows.next_observation:
+        return None
+    found = np.zeros(len(rows.products), dtype=np.int64)
+    found[rows.product[is_last]] = rows.next_observation[feature][is_last]
+    return np.minimum(found, at_most)
 
 
 def _told_packs(products: tuple[str, ...], packs: Mapping[str, int]) -> BoolArray | None:

@@ -27,8 +27,8 @@ class TomorrowOrders:
         day: on whose morning they are placed.
         products: natural keys, ascending.
         category: natural key of each product's.
-        on_hand: units that the morning's count is expected to find, and what is due that day.
-        on_the_way: units due later.
+        on_hand: units that the morning's count is expected to find.
+        on_the_way: units that were ordered and are expected still: due later, that day, or overdue.
         forecast: demand from the order to the next one's arrival, units.
         level: that is ordered up to, units and parts of them.
         pack_size: units that are ordered together.
@@ -40,6 +40,8 @@ class TomorrowOrders:
         room: that they share; `taken` is that of products without a line. None without a shared limit.
         days_covered: that the orders last for, from the day on, until the next ones arrive.
         is_daily: whether orders are placed every day, so that they last to the day of their arrival.
+        due: units on the way that are due that day or overdue; None where they are counted among those on hand.
+        overdue: units on the way that were due before; None where they aren't told from those due that day.
     """
 
     day: date
@@ -58,6 +60,8 @@ class TomorrowOrders:
     room: Room | None = None
     days_covered: int = 1
     is_daily: bool = True
+    due: IntArray | None = None
+    overdue: IntArray | None = None
 
     @property
     def room_taken(self) -> int:
@@ -78,6 +82,7 @@ class TomorrowOrders:
         """Return why so much, in words of a buyer."""
         have = int(self.on_hand[row] + self.on_the_way[row])
         rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
+        rest += self._overdue_in_words(row)
         left_out = f" ({self.held_back[row]:,} fewer, for the limit that all share)" if self.held_back[row] else ""
         if self.held_by_most[row]:
             left_out += (
@@ -95,6 +100,11 @@ class TomorrowOrders:
         short = self.level[row] - have
         told = "enough" if short <= 0 else f"{short:.0f} short, less than is ordered at once"
         return f"{wanted}; {rest}: {'nothing' + left_out if left_out else told}"
+
+    def _overdue_in_words(self, row: int) -> str:
+        if self.overdue is not None:
+            return f", {self.overdue[row]:,} of them overdue" if self.overdue[row] else ""
+        return f", {self.due[row]:,} of them due that day or overdue" if self.due is not None and self.due[row] else ""
 
 
 def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrders:
@@ -132,12 +142,14 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     free = order if bound.room is None else bound.without_room().order(states)
     limits = history.limits or policy.fitted_under
     unbounded = policy.of(names, history.pack_size[listed], limits=replace(limits, most_units=None)).order(states)
+    due = None if history.next_due is None else history.next_due[listed]
+    on_hand = states.stock if due is None else states.stock - due
     found = TomorrowOrders(
         day=history.next_day,
         products=names,
         category=tuple(history.category[row] for row in listed.tolist()),
-        on_hand=states.stock,
-        on_the_way=states.position - states.stock,
+        on_hand=on_hand,
+        on_the_way=states.position - on_hand,
         forecast=covered_days(forecasts, history.lead_days, gaps).sum(axis=1),
         level=level,
         pack_size=history.pack_size[listed],
@@ -149,6 +161,8 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         room=bound.room,
         days_covered=history.lead_days + int(gaps[0]),
         is_daily=history.order_days.is_daily,
+        due=due,
+        overdue=None if history.next_overdue is None else history.next_overdue[listed],
     )
     refuse_wrong_orders(found, limits)
     return found

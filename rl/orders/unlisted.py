@@ -67,7 +67,7 @@ def last_known_units(pipeline: Pipeline, lake: Lake, horizon: date, products: Se
     """Return units on hand and on the way of products as the events up to the horizon tell them, `(n_products,)`.
 
     On hand is the last count, with what came in and was sold since. On the way is what was ordered within the
-    observation's history and hasn't come in.
+    observation's history, hasn't come in, and is still expected on the day after the horizon.
 
     Raises:
         DatasetError: unreadable files.
@@ -86,7 +86,10 @@ def last_known_units(pipeline: Pipeline, lake: Lake, horizon: date, products: Se
         if (event.day, event.name) not in seen:  # a later delivery of the day repeats it
             seen.add((event.day, event.name))
             of[event.product].append(event)
-    return np.array([_units(of[one]) for one in products], dtype=np.int64)
+    ordering = pipeline.scenario.ordering
+    patience = 0 if ordering is None else ordering.lead_days + ordering.expected_overdue_days
+    awaited_from = horizon - timedelta(days=patience - 1)
+    return np.array([_units(of[one], awaited_from) for one in products], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,12 @@ class _Event:
     order: str | None
 
 
-def _units(events: Sequence[_Event]) -> int:
+def _units(events: Sequence[_Event], awaited_from: date) -> int:
     count = max((one for one in events if one.kind == "stock"), key=lambda one: one.moment, default=None)
     on_hand = 0 if count is None else count.units
     on_the_way: dict[str | None, int] = defaultdict(int)
     for one in events:
-        if one.kind == "order":
+        if one.kind == "order" and one.day >= awaited_from:
             on_the_way[one.order] += one.units
         elif one.kind == "receipt":
             on_the_way[one.order] -= one.units

@@ -96,7 +96,10 @@ COMPANY: dict[str, dict[str, Any]] = {
         for name in ("weekday", "hour", "weeks")
     },
     "ordering": ORDERED,
-    **{f"ordering.{name}": ORDERED for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts")},
+    **{
+        f"ordering.{name}": ORDERED
+        for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts", "overdue_days", "rests")
+    },
     "action.quantities": ORDERED,
     "orders": REPLAYED,
     **{

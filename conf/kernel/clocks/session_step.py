@@ -35,7 +35,14 @@ class SessionStep:
         """Return the decisions: events of their own."""
         return decisions(stream, rule)
 
-    def missed(self, stream: Stream, decided: DecisionRows, calendar: Calendar) -> BoolArray | None:  # noqa: ARG002
+    def missed(
+        self,
+        stream: Stream,  # noqa: ARG002
+        decided: DecisionRows,  # noqa: ARG002
+        *,
+        calendar: Calendar,  # noqa: ARG002
+        watermark_us: int,  # noqa: ARG002
+    ) -> BoolArray | None:
         """Return None: no decision is known to be missing."""
         return None
 

@@ -16,11 +16,12 @@ from conf.kernel.clocks.shopper_week import rows_before
 from conf.kernel.decisions import DecisionRows, DecisionRule
 from conf.kernel.points import Points
 from conf.kernel.sessions import SessionRule, Sessions
-from conf.kernel.stock_flows import NOBODY, next_counts, stock_flows
+from conf.kernel.stock_flows import NOBODY, counts_of, next_counts, stock_flows
 from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, is_of_type
 from conf.kernel.timed_blocks import block_points, chosen_decisions, last_of_blocks, timed_blocks
 
 _A_MONDAY = 4  # 1970-01-05, in days since the epoch
+_EVER_US = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,37 @@ class SkuDay:
         shown = np.where(is_decision, stream.item, NO_ID)
         return DecisionRows(is_decision, is_repeated, action=action, shown_item=shown, rows=rows)
 
-    def missed(self, stream: Stream, decided: DecisionRows, calendar: Calendar) -> BoolArray:
+    def missed(self, stream: Stream, decided: DecisionRows, *, calendar: Calendar, watermark_us: int) -> BoolArray:
         """Return the decisions whose period is followed by one without a count, `(n_decisions,)`.
 
-        A product without a count for longer than the window has left the range.
+        A product without a count for longer than the window has left the range, unless it is ordered, received or sold
+        on: then what its last count's period holds is what several came to.
+
+        Args:
+            stream: the events.
+            decided: of the stream.
+            calendar: of the business zone.
+            watermark_us: until when (exclusive) the deliveries are complete: before a period's end nothing is missed.
         """
         rows = decided.rows
-        following = next_counts(stream, rows, self.window_us)
         period = self._period(stream.time_us[rows], stream.day[rows], calendar)
-        next_period = np.append(period, NOBODY)[1:]
-        missed: BoolArray = (following != NOBODY) & (next_period > period + 1)
+        is_followed = next_counts(stream, rows, self.window_us) != NOBODY
+        is_counted_next = (next_counts(stream, rows, _EVER_US) != NOBODY) & (
+            np.append(period, NOBODY)[1:] == period + 1
+        )
+        is_known = calendar.start_of_day(self._first_day(period + 2)) <= watermark_us
+        goes_on = self._goes_on(stream, decided.is_decision, self.starts_us(period + 1, calendar))
+        missed: BoolArray = ~is_counted_next & (is_followed | (goes_on & is_known))
         return missed
+
+    def _goes_on(self, stream: Stream, is_count: BoolArray, ends_us: IntArray) -> BoolArray:
+        """Return the counts after which units still move when their periods have ended, `(n_counts,)`."""
+        count = counts_of(stream, is_count, self.window_us)
+        moves = np.flatnonzero((count != NOBODY) & is_of_type(stream, "order", "receipt", "purchase"))
+        is_late = stream.time_us[moves] >= ends_us[count[moves]]
+        found = np.zeros(len(ends_us), dtype=np.bool_)
+        found[count[moves[is_late]]] = True
+        return found
 
     def visits(self, stream: Stream, rule: SessionRule, calendar: Calendar) -> Sessions:  # noqa: ARG002
         """Return the blocks of periods as what sessions are to other clocks: all ended by time."""

@@ -53,7 +53,7 @@ def _pipeline(rng: random.Random) -> Pipeline:
         name.replace("{n}", str(number))
         for name in PRODUCT_FEATURES
         for number in (numbers.get(name, (0, 2)) if "{n}" in name else (0,))
-        if has_receipts or name != "last_lead_days"
+        if has_receipts or name not in ("last_lead_days", "units_overdue")
     ]
     features = [{"name": name} | ({"length": 2} if name == "product_category" else {}) for name in names]
     features += [{"name": name} for name in ("day_of_week", "n_purchases_2d", "spend_3d")]
@@ -74,6 +74,11 @@ def _pipeline(rng: random.Random) -> Pipeline:
             "periods": rng.choice((1, 2, 3, 5)),
             "lead_days": rng.choice((1, 2, 4)),
             "receipts": "delivered" if has_receipts else "none",
+            **(
+                {"overdue_days": rng.choice((None, 0, 1)), "rests": rng.choice(("expected", "dropped"))}
+                if has_receipts
+                else {}
+            ),
         },
         "episode": {"max_steps": rng.choice((1, 2, 3, 10))},
         "observation": {"history_days": history, "features": features},
@@ -139,7 +144,7 @@ def product_log(pipeline: Pipeline, numbers: list[int], seed: int) -> ProductLog
 
 
 def _told(chance: random.Random, pipeline: Pipeline, first: date) -> Row:
-    day = first + timedelta(days=chance.randrange(-3, 8))
+    day = first + timedelta(days=chance.choice((chance.randrange(-3, 8), chance.randrange(-70, 8))))
     moment = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(pipeline.source.zone))
     return {
         "item_id": chance.choice(PRODUCTS),

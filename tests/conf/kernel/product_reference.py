@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -131,10 +132,16 @@ class _Product:
         return number + 1 if late <= self.window else None
 
     def _misses(self, number: int) -> bool:
-        following = self._next(number)
-        if following is None:
+        period = self.periods.of(self._event(number))
+        if number + 1 < len(self.counts) and self.periods.of(self._event(number + 1)) == period + 1:
             return False
-        return self.periods.of(self._event(following)) > self.periods.of(self._event(number)) + 1
+        if self._next(number) is not None:
+            return True
+        # What is sold, ordered or received on, once the next period is known whole, hasn't left the range.
+        complete = midnight(self.horizon + DAY * (1 - self.pipeline.source.lateness_days), self.periods.zone)
+        moves = [row for row in self._own(number) if row["event_type"] in ("order", "receipt", "purchase")]
+        goes_on = any(row["event_time"] >= self.periods.start(period + 1) for row in moves)
+        return goes_on and midnight(self.periods.first_day(period + 2), self.periods.zone) <= complete
 
     def _own(self, number: int) -> list[Row]:
         """The events after a count, up to the next one, within the window."""
@@ -321,6 +328,7 @@ class _Product:
             "units_due_in_{n}d": lambda: sum(
                 units for promised, units in due.items() if (promised == day + DAY * n if n else promised <= day)
             ),
+            "units_overdue": lambda: sum(units for promised, units in due.items() if promised < day),
             "units_sold_{n}d": lambda: sum(one["quantity"] or 0 for one in sold),
             "units_sold_day_{n}": lambda: sum(
                 one["quantity"] or 0 for one in sold if one["event_date"] == day - DAY * n
@@ -342,10 +350,17 @@ class _Product:
         return -1 if row is None else row["price"]
 
     def _is_reduced(self, moment: datetime, day: date) -> int:
-        row = self._told(moment, day, "price", needs=True)
-        if row is None:
+        price, start = self._price(moment, day), moment - 56 * DAY
+        if price == -1:
             return -1
-        return int(self._price(row["valid_from"] - timedelta(microseconds=1), day) > row["price"])
+        known = [one for one in self.items if one["delivery_date"] < day and one["price"] is not None]
+        first = min(known, key=lambda one: (one["valid_from"], one["delivery_date"]))
+        changes = sorted({one["valid_from"] for one in known if start < one["valid_from"] <= moment})
+        above = timedelta(0)
+        for since, until in pairwise([start, *changes, moment]):
+            held = self._price(since, day)
+            above += until - since if (first["price"] if held == -1 else held) > price else timedelta(0)
+        return int(above >= 14 * DAY)
 
     def _on_hand(self, moment: datetime, n_before: int, number: int) -> int:
         for place in self.counts:
@@ -390,7 +405,11 @@ class _Product:
             units = sum(one["quantity"] or 0 for one in seen)
             if ordering.receipts == "delivered":
                 came = self._receipts(number, ordered)
-                units -= sum(one["quantity"] or 0 for one in came if max(one["event_date"], one["delivery_date"]) < day)
+                came = [one for one in came if max(one["event_date"], one["delivery_date"]) < day]
+                units -= sum(one["quantity"] or 0 for one in came)
+                overdue = 2 if ordering.overdue_days is None else ordering.overdue_days
+                if (day - promised).days > overdue or (came and promised < day and ordering.rests == "dropped"):
+                    units = 0
             elif promised < day:
                 units = 0
             due[promised] = due.get(promised, 0) + max(units, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -9,16 +10,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from conf.kernel import orders_on_the_way, product_features, stock_flows, timed_blocks, transitions
+from conf.kernel import (
+    orders_on_the_way,
+    prices_before,
+    product_features,
+    stock_flows,
+    timed_blocks,
+    transitions,
+)
 from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.orders_on_the_way import OrderChanges
 from conf.kernel.product_features import FEATURES, ProductFacts
-from conf.kernel.told import Told
+from conf.kernel.told import Told, value_as_of
 from conf.kernel.transitions import StreamTransitions
 from conf.kernel.transitions import transitions as kernel
 from conf.kernel_rules import as_of, longest_closing_days, rules_of
 from conf.observation_features import PRODUCT_FEATURES
+from conf.specs.problem import Ordering
+from conf.specs.scenario import load_pipeline
 from tests.conf.kernel.columns_of_rows import Log, array, ids, log_of, micros
 from tests.conf.kernel.comparison import told_outcomes, told_quarantine, told_transitions
 from tests.conf.kernel.planted_faults import Fault
@@ -41,10 +51,11 @@ FAULTS = {
     "an episode of products is terminal": Fault(
         timed_blocks.block_points, "np.zeros_like(is_last)", "np.ones_like(is_last)"
     ),
-    "a missing count is overlooked": Fault(SkuDay.missed, "> period + 1", "> period + 2"),
-    "what left the range has missed a count": Fault(
-        SkuDay.missed, "next_counts(stream, rows, self.window_us)", "next_counts(stream, rows, 10 * self.window_us)"
-    ),
+    "a missing count is overlooked": Fault(SkuDay.missed, "== period + 1", ">= period + 1"),
+    "what left the range has missed a count": Fault(SkuDay.missed, "(goes_on & is_known)", "is_known"),
+    "what is sold on without a count has left the range": Fault(SkuDay.missed, "(is_followed | ", "(is_followed & "),
+    "a count is missed before its day is known": Fault(SkuDay.missed, "(goes_on & is_known)", "goes_on"),
+    "a day's own sales tell that it went on": Fault(SkuDay._goes_on, ">= ends_us[count[moves]]", ">= 0"),
     "an order of the bound is the action below": Fault(SkuDay.decide, 'side="right"', 'side="left"'),
     "another product's count begins the period": Fault(
         stock_flows.counts_of, "(stream.unit[latest] == stream.unit) & ", ""
@@ -65,8 +76,16 @@ FAULTS = {
     ),
     "an order is seen on its day": Fault(orders_on_the_way.order_changes, "[rows] + 1", "[rows]"),
     "an order is looked at a day longer": Fault(
-        orders_on_the_way.order_changes, "rule.history_days + 1", "rule.history_days + 2"
+        orders_on_the_way.order_changes, "day + rule.history_days,", "day + rule.history_days + 1,"
     ),
+    "what is overdue is expected a day longer": Fault(
+        orders_on_the_way.order_changes, "due + rule.overdue_days", "due + rule.overdue_days + 1"
+    ),
+    "rests are always expected": Fault(orders_on_the_way.order_changes, "if rule.drops_rests", "if False"),
+    "a rest is dropped before its promised day is over": Fault(
+        orders_on_the_way.order_changes, "np.maximum(due + 1, _first_seen", "np.minimum(due + 9, _first_seen"
+    ),
+    "what is due today is overdue": Fault(OrderChanges.overdue, "self.due + 1", "self.due"),
     "more may come than was ordered": Fault(
         orders_on_the_way._outstanding, "np.maximum(total - before, 0)", "(total - before)"
     ),
@@ -78,7 +97,13 @@ FAULTS = {
         orders_on_the_way._tied, "(receipts, order_day,", "(order_day, receipts,"
     ),
     "a price ahead is today's": Fault(product_features._Asked.ahead, "+ n_days * MICROS_PER_DAY", "+ 0"),
-    "a price that rises is reduced": Fault(product_features._is_reduced, "(before > price)", "(before != price)"),
+    "another price is a higher one": Fault(prices_before._time_above, "value > asked", "value != asked"),
+    "a price before the first one is none": Fault(prices_before._time_above, "(value == NO_ID) & ~is_last", "False"),
+    "a price of two weeks isn't usual": Fault(prices_before.is_below_usual, ">= USUAL_US", "> USUAL_US"),
+    "any higher price was usual": Fault(prices_before.is_below_usual, ">= USUAL_US", "> 0"),
+    "what is told later is known before": Fault(
+        prices_before._time_above, "told.delivery_day[row] < asked.day[question]", "told.delivery_day[row] >= 0"
+    ),
     "the stock at an end is the last count": Fault(
         product_features._units_on_hand, " + running[np.maximum(points.row_end - 1, 0)] - running[last_row]", ""
     ),
@@ -211,3 +236,179 @@ def test_each_day_has_one_partition_that_starts_before_it(days: int, periods: in
         assert {date_of(one).weekday() for one in owners.tolist()} == {2}
     first = owners[all_days == owners][1:2]
     assert clock.starting_days(first).tolist() == [first[0] - days * periods, first[0]]
+
+
+def days_of(*events: tuple[int, int, str, int]) -> list[Row]:
+    """Events of one product: the day of January 2026, hour, type and pieces of each, all delivered on their days."""
+    names = ("amount", "cost", "discount", "order_id", "category_id", "action", "price", "decision_id")
+    nothing = dict.fromkeys((*names, "availability_id", "position"))
+    return [
+        nothing
+        | {
+            "event_id": f"e{number}",
+            "user_id": "hat",
+            "item_id": "hat",
+            "event_time": datetime(2026, 1, day, hour, tzinfo=UTC),
+            "event_date": date(2026, 1, day),
+            "delivery_date": date(2026, 1, day),
+            "event_type": kind,
+            "quantity": pieces,
+        }
+        for number, (day, hour, kind, pieces) in enumerate(events)
+    ]
+
+
+def log_of_days(rows: list[Row], *, last: int, items: Sequence[Row] = ()) -> ProductLog:
+    """What the shipped scenario makes of January 2026 up to its last day."""
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+    dates = [date(2025, 12, 1) + timedelta(days=day) for day in range(62)]
+    return ProductLog(pipeline, rows, list(items), dates, date(2026, 1, last))
+
+
+COUNTED = (1, 2, 3)
+OUTAGE = days_of(
+    *((day, 5, "stock", 30) for day in (*COUNTED, 13)), *((day, 12, "purchase", 5) for day in range(1, 15))
+)
+
+
+def test_a_gap_in_counts_beyond_the_window_is_no_day_of_many_sales() -> None:
+    """Nine days without a count, on which it was sold on: nobody knows the last count's day, as with one missed."""
+    log = log_of_days(OUTAGE, last=14)
+    columns, made = kernel_transitions(log)
+    assert differences(log) == []
+    assert [row["event_id"] for row in told(log) if row["metrics"]["sold"] > 5] == []
+    assert [reason for reason in told_quarantine(columns, made).values() if reason] == ["missed_count"]
+
+
+@pytest.mark.parametrize(("last", "n_kept"), [(4, 3), (5, 0)])
+def test_a_count_is_missed_once_its_day_is_known_whole(last: int, n_kept: int) -> None:
+    """The count of the 4th may come with the delivery of the 5th; then nothing is left to wait for."""
+    rows = [row for row in OUTAGE if row["event_date"].day <= last]
+    assert len(told(log_of_days(rows, last=last))) == n_kept
+
+
+def test_what_moves_no_more_has_left_the_range() -> None:
+    """Its last day is known as it is."""
+    rows = [row for row in OUTAGE if row["event_date"].day <= COUNTED[-1]]
+    assert [row["metrics"]["sold"] for row in told(log_of_days(rows, last=14))] == [5, 5, 5]
+
+
+def due_today(rows: list[Row], **ordering: object) -> list[tuple[int, int]]:
+    """What is due each day of the shipped scenario or overdue, and of it what is overdue, from the 4th to the 9th."""
+    pipeline = load_pipeline("inventory", "simulated_inventory")
+    rule = rules_of(
+        pipeline.model_copy(
+            update={
+                "scenario": pipeline.scenario.model_copy(
+                    update={"ordering": pipeline.scenario.ordering.model_copy(update=ordering)}  # type: ignore[union-attr]
+                )
+            }
+        )
+    ).products
+    assert rule is not None
+    found = orders_on_the_way.order_changes(log_of(rows).stream, rule.orders)
+    days = np.arange(day_number(date(2026, 1, 4)), day_number(date(2026, 1, 10)))
+    unit = np.zeros_like(days)
+    return list(zip(found.due_in(0, unit, days).tolist(), found.overdue(unit, days).tolist(), strict=True))
+
+
+def of_order(*events: tuple[int, int, str, int]) -> list[Row]:
+    return [row | {"order_id": "A"} for row in days_of(*events)]
+
+
+def test_what_a_supplier_cancels_is_expected_for_two_days_and_no_longer() -> None:
+    """Of 100 for the 4th, 60 come that day; the rest is overdue, not on its way for a month."""
+    short = of_order((1, 8, "order", 100), (4, 9, "receipt", 60))
+    assert due_today(short) == [(100, 0), (40, 40), (40, 40), (0, 0), (0, 0), (0, 0)]
+    assert due_today(short, overdue_days=1) == [(100, 0), (40, 40), (0, 0), (0, 0), (0, 0), (0, 0)]
+    assert due_today(short, rests="dropped") == [(100, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]
+    early = of_order((1, 8, "order", 100), (3, 9, "receipt", 60))
+    assert due_today(early, rests="dropped")[:2] == [(40, 0), (0, 0)]
+
+
+def test_what_comes_two_days_late_is_expected_until_it_comes() -> None:
+    """As in the simulated shop, whatever becomes of rests: nothing of it has come."""
+    late = of_order((1, 8, "order", 100), (6, 9, "receipt", 100))
+    assert due_today(late)[:4] == [(100, 0), (100, 100), (100, 100), (0, 0)]
+    assert due_today(late, rests="dropped") == due_today(late)
+
+
+@pytest.mark.parametrize(("lead_days", "expected"), [(1, 2), (7, 2), (14, 4), (30, 10)])
+def test_long_ways_may_take_longer(lead_days: int, expected: int) -> None:
+    """Unless declared: a third of what is promised, two days at least."""
+    assert Ordering(lead_days=lead_days).expected_overdue_days == expected
+    assert Ordering(lead_days=lead_days, overdue_days=0).expected_overdue_days == 0
+    assert Ordering(lead_days=lead_days, receipts="none").expected_overdue_days == 0
+
+
+def test_without_receipts_nothing_is_overdue() -> None:
+    """Declared all the same, it is an error; and a feature of it is left out."""
+    with pytest.raises(ValueError, match="overdue_days and rests are told by receipts"):
+        Ordering(lead_days=3, receipts="none", rests="dropped")
+
+
+def reduced(*prices: tuple[int, int], days: Iterable[int], told_ahead: int = 1) -> list[int]:
+    """Whether prices are reduced at five o'clock on days of a year, by the first day and price of each row."""
+    first, hour = day_number(date(2026, 1, 1)), 3_600_000_000
+    asked = np.array(list(days), dtype=np.int64) + first
+    since = np.array([day for day, _ in prices], dtype=np.int64) + first
+    value = np.array([price for _, price in prices], dtype=np.int64) + 1
+    told = Told(np.zeros_like(since), since * 24 * hour, since - told_ahead, value)
+    unit, moment = np.zeros_like(asked), (asked * 24 + 5) * hour
+    price = value_as_of(told, unit, moment, asked)
+    return prices_before.is_below_usual(told, price, unit, moment, asked).astype(int).tolist()
+
+
+FORTNIGHT = [int(3 <= day < 17) for day in range(30)]
+
+
+def test_a_promotion_is_the_same_told_as_changes_or_day_by_day() -> None:
+    """A file of each day repeats what holds; the delivery of a day counts from the next one on."""
+    by_day = [(day, 7 if 3 <= day < 17 else 10) for day in range(30)]
+    assert reduced((0, 10), (3, 7), (17, 10), days=range(30)) == FORTNIGHT
+    assert reduced(*by_day, days=range(30)) == FORTNIGHT
+    seen = reduced(*by_day, days=range(1, 30), told_ahead=0)
+    assert seen == FORTNIGHT[:-1]
+
+
+def test_a_promotion_in_steps_is_one() -> None:
+    """Its second price is above its first, and below the usual one."""
+    assert reduced((0, 10), (3, 7), (10, 8), (17, 10), days=range(30)) == FORTNIGHT
+
+
+def test_a_lower_price_is_the_usual_one_after_six_weeks() -> None:
+    """In one row or day by day; what goes below it then is reduced, and the old price again isn't."""
+    expected = [0] * 3 + [1] * 42 + [0] * 15
+    assert reduced((0, 10), (3, 9), days=range(60)) == expected
+    assert reduced(*((day, 10 if day < 3 else 9) for day in range(60)), days=range(60)) == expected
+    assert reduced((0, 10), (3, 9), (100, 8), (107, 10), days=[99, 100, 106, 107]) == [0, 1, 1, 0]
+
+
+def test_promotions_that_follow_one_another_are_told() -> None:
+    """Three fortnights in a row; and two, one without, and another."""
+    assert reduced((0, 10), (30, 7), (44, 7), (58, 7), days=[29, 30, 50, 71, 72]) == [0, 1, 1, 1, 0]
+    assert reduced((0, 10), (30, 7), (58, 10), (72, 7), (86, 10), days=[57, 58, 72, 85, 86]) == [1, 0, 1, 1, 0]
+
+
+def test_a_higher_price_of_some_days_makes_no_promotion_of_the_usual_one() -> None:
+    """Ten days at 12, by mistake or not."""
+    assert reduced((0, 10), (50, 12), (60, 10), days=[50, 59, 60, 80]) == [0, 0, 0, 0]
+
+
+def test_a_higher_price_hides_no_promotion_and_makes_none() -> None:
+    """A week after it rose, 9 is below 10 still, which was usual until then."""
+    assert reduced((0, 10), (50, 11), (57, 9), (64, 11), days=[49, 50, 56, 57, 63, 64]) == [0, 0, 0, 1, 1, 0]
+
+
+def test_a_price_that_is_told_again_before_it_counts_from_then_on() -> None:
+    """The row that it repeats is delivered later, and isn't known yet."""
+    day, value = 86_400_000_000, np.array([11, 11, 8], dtype=np.int64)
+    told = Told(np.zeros_like(value), np.array([0, 30, 50]) * day, np.array([99, 29, 49]), value)
+    one = np.zeros(1, dtype=np.int64)
+    assert prices_before.is_below_usual(told, one + 8, one, one + 55 * day, one + 55).tolist() == [True]
+
+
+def test_many_prices_are_asked_for_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any size, to the same answers."""
+    monkeypatch.setattr(prices_before, "_N_AT_ONCE", 7)
+    assert reduced((0, 10), (3, 7), (17, 10), days=range(30)) == FORTNIGHT

@@ -11,7 +11,7 @@ import pytest
 from conf.kernel import version
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, is_strict_subset, read_pointers, swap_pointer, write_atomically
-from conf.specs.scenario import Pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
 from jobs.errors import DeliveryError
 from jobs.transitions.due_dates import DueDates, find_due_dates
 from tests.jobs.transitions.shop_events import DAY, a_pipeline
@@ -188,3 +188,22 @@ def test_another_kernel_makes_every_date_due(tmp_path: Path, monkeypatch: pytest
     assert is_strict_subset(before, after)
     assert {name for name in after if name not in before} == {"kernel/2", "kernel/3"}
     assert shelf.build(5) == [3, 4, 5]
+
+
+def test_another_kernel_of_products_makes_their_dates_due_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is made of shoppers stays current, as it is the same."""
+    shelves = [
+        Shelf(tmp_path / "shoppers"),
+        Shelf(tmp_path / "products", load_pipeline("inventory", "simulated_inventory")),
+    ]
+    for shelf in shelves:
+        shelf.deliver(0)
+    made = []
+    for number in (1, 2):
+        monkeypatch.setattr(version, "PRODUCT_VERSION", number)
+        made.append([shelf.due(0).inputs for shelf in shelves])
+    (of_shoppers, of_products), (same, others) = made
+    assert of_shoppers == same
+    assert all(others[day].keys() - of_products[day].keys() == {"kernel/products-2"} for day in others)

@@ -24,13 +24,22 @@ from tests.rl.orders.shop_history import PIPELINE, history_of
 SOURCE, SCENARIO = "simulated_inventory", "inventory"
 
 
-def write_order_lake(home: Path, days: StockDays, pipeline: Pipeline = PIPELINE) -> tuple[Settings, OrderHistory]:
-    """Publish all days but the last; return the settings, and the history that must be read back."""
+def write_order_lake(
+    home: Path, days: StockDays, pipeline: Pipeline = PIPELINE, *, history: OrderHistory | None = None
+) -> tuple[Settings, OrderHistory]:
+    """Publish all days but the last; return the settings, and the history that must be read back.
+
+    Args:
+        home: to be made.
+        days: of the shop.
+        pipeline: whose observations are written.
+        history: of the days; None takes the one that they make.
+    """
     settings = Settings.from_environment(
         {"NIGHTCART_HOME": str(home), "NIGHTCART_PSEUDONYM_KEY": "a key for tests only"}
     )
     # As the log has them: articles, whose record the shop keeps.
-    history = history_of(days)
+    history = history_of(days) if history is None else history
     lake = Lake(settings.lake, SOURCE)
     by_partition: dict[date, list[Row]] = defaultdict(list)
     for product, name in enumerate(history.products):
@@ -67,6 +76,8 @@ def _row(
     metrics = dict.fromkeys(pipeline.scenario.metrics, 0) | units
     metrics |= {"margin": margin, "ran_out": int(days.ran_out[product, day])}
     metrics["shrinkage"] = units["opening"] + units["received"] - units["sold"] - units["closing"]
+    late = (history.next_due, history.next_overdue)
+    awaited = [0 if units is None else int(units[product]) for units in late]
     business_day = history.first_day + timedelta(days=day)
     return make_row(
         pipeline,
@@ -76,7 +87,7 @@ def _row(
         user_id=history.products[product],
         decision_time=datetime.combine(business_day, time(5, 30), ZoneInfo(pipeline.source.zone)),
         observation=_observed(pipeline, history.pipeline[product, day], history.promoted[product, day]),
-        next_observation=_observed(pipeline, history.next_pipeline[product], history.next_promoted[product])
+        next_observation=_observed(pipeline, history.next_pipeline[product], history.next_promoted[product], *awaited)
         if is_last
         else _observed(pipeline, history.pipeline[product, day + 1], history.promoted[product, day + 1]),
         reward=margin - 20_000 * units["closing"] - 500_000 * (ordered > 0),
@@ -90,8 +101,9 @@ def _row(
     )
 
 
-def _observed(pipeline: Pipeline, stock: np.ndarray, promoted: np.ndarray) -> Row:
+def _observed(pipeline: Pipeline, stock: np.ndarray, promoted: np.ndarray, due_now: int = 0, overdue: int = 0) -> Row:
     due = {f"units_due_in_{day}d": int(units) for day, units in enumerate(stock) if day}
     told = {f"is_reduced_in_{day}d": int(one) for day, one in enumerate(promoted)}
-    # All of today's stock was counted in the morning.
-    return make_observation(pipeline, units_on_hand=int(stock[0]), **due, **told)
+    # All of today's stock was counted in the morning, but for what is told to be due.
+    due |= {"units_due_in_0d": due_now, "units_overdue": overdue}
+    return make_observation(pipeline, units_on_hand=int(stock[0]) - due_now, **due, **told)

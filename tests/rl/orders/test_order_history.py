@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from conf.paths import Lake
+from conf.specs.problem import Feature
+from conf.specs.scenario import Pipeline
 from rl.data.transitions_reading import read_transitions
 from rl.orders.order_history import OrderHistory, read_history
 from tests.rl.factories import write_items
 from tests.rl.orders.order_lake import SOURCE, write_order_lake
-from tests.rl.orders.shop_history import PIPELINE, a_shop
+from tests.rl.orders.shop_history import PIPELINE, a_shop, history_of
 
 
 def read_with(home: Path, packs: Mapping[int, int]) -> tuple[OrderHistory, OrderHistory]:
@@ -34,3 +40,25 @@ def test_a_shop_that_tells_no_packs_orders_by_the_piece_without_a_word(tmp_path:
     """It has none."""
     _, found = read_with(tmp_path / "home", {})
     assert found.untold_packs == () and found.pack_size.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("observes", [True, False])
+def test_what_is_due_or_overdue_is_told_from_what_is_there(tmp_path: Path, observes: bool) -> None:
+    """The morning after the last day; orders count on both, whether or not what is overdue is observed apart."""
+    features = (*PIPELINE.scenario.observation.features, *([Feature(name="units_overdue")] if observes else []))
+    observation = PIPELINE.scenario.observation.model_copy(update={"features": features})
+    scenario = PIPELINE.scenario.model_copy(update={"observation": observation})
+    pipeline = Pipeline(source=PIPELINE.source, scenario=scenario)
+    days = a_shop(n_products=3, n_days=40)
+    made = history_of(days)
+    due, overdue = np.array([8, 3, 0]), np.array([5, 0, 0])
+    made = replace(made, next_pipeline=np.add(made.next_pipeline, [8, 0, 0]), next_due=due, next_overdue=overdue)
+    settings, history = write_order_lake(tmp_path / "home", days, pipeline, history=made)
+    lake, horizon = Lake(settings.lake, SOURCE), history.last_day
+    found = read_history(pipeline, lake, read_transitions(pipeline, lake, horizon), horizon)
+    np.testing.assert_array_equal(found.next_pipeline, history.next_pipeline)
+    assert found.next_due is not None
+    assert found.next_due.tolist() == due.tolist()
+    assert (found.next_overdue is not None) == observes
+    if found.next_overdue is not None:
+        assert found.next_overdue.tolist() == overdue.tolist()

@@ -98,6 +98,24 @@ def test_each_line_says_what_it_rests_on() -> None:
     assert batch.reason(0).endswith("3 short, less than is ordered at once")
 
 
+def test_what_is_overdue_is_never_said_to_be_on_hand() -> None:
+    """An empty shelf whose order is overdue counts on it, and says on what; the same order either way."""
+    history = a_night()[1].dataset.history
+    row = int(np.argmax(np.where(history.is_listed, history.units["sold"].sum(axis=1), 0)))
+    stock, due = history.next_pipeline.copy(), np.zeros(len(history.products), dtype=np.int64)
+    stock[row], due[row] = [159, *[0] * (history.lead_days - 1)], 159
+    plain = tomorrow_orders(a_policy(), replace(history, next_pipeline=stock))
+    line = plain.products.index(history.products[row])
+    told = tomorrow_orders(a_policy(), replace(history, next_pipeline=stock, next_due=due, next_overdue=due))
+    assert (told.on_hand[line], told.on_the_way[line]) == (0, 159)
+    assert "0 on hand and 159 on the way, 159 of them overdue" in told.reason(line)
+    unknown = tomorrow_orders(a_policy(), replace(history, next_pipeline=stock, next_due=due))
+    assert "0 on hand and 159 on the way, 159 of them due that day or overdue" in unknown.reason(line)
+    np.testing.assert_array_equal(told.order, plain.order)
+    punctual = replace(history, next_pipeline=stock, next_due=due, next_overdue=np.zeros_like(due))
+    assert "overdue" not in tomorrow_orders(a_policy(), punctual).reason(line)
+
+
 def test_a_line_names_the_limit_that_holds_it_back() -> None:
     """Most units are no least order: the reason says which of the two it is, and what can never be ordered is named."""
     history, policy = a_night()[1].dataset.history, a_policy()

@@ -55,7 +55,8 @@ def test_units_are_the_last_count_s_with_what_came_and_went_since_and_what_is_on
         moved("a", 15, "purchase", 7, 14),
         moved("a", 12, "order", 24, order_id="o1"),
         moved("a", 14, "receipt", 24, order_id="o1"),
-        moved("a", 14, "order", 12, 8, order_id="o2"),
+        moved("a", 14, "order", 90, 8, order_id="lost"),  # to the 17th: on the 20th nobody expects it any more
+        moved("a", 15, "order", 12, 8, order_id="o2"),
         moved("a", 16, "receipt", 6, order_id="o2"),
         moved("a", 17, "order", 30, order_id="o3"),
         moved("b", 17, "order", 4, order_id="o3"),
