@@ -52,10 +52,14 @@ class AgedStock:
         self._units[rows] = 0
         self._units[rows, self._place[rows]] = stock[rows]
 
+    def take(self, units: IntArray) -> None:
+        """Take units, `(n_products,)`, the oldest first, as far as there are."""
+        older = np.cumsum(self._units, axis=1) - self._units
+        self._units -= np.clip(units[:, None] - older, 0, self._units)
+
     def after(self, sales: IntArray) -> IntArray:
         """Take a day's sales, the oldest units first; return the units that can't be sold tomorrow, `(n_products,)`."""
-        older = np.cumsum(self._units, axis=1) - self._units
-        self._units -= np.clip(sales[:, None] - older, 0, self._units)
+        self.take(sales)
         keeps = self._units.shape[1] - 1
         wasted = self._units[:, 0].copy() if keeps else np.zeros(len(sales), dtype=np.int64)
         if keeps:

@@ -25,6 +25,7 @@ from rl.data.transitions_reading import PublishedTransitions, read_item_categori
 from rl.errors import DatasetError
 from rl.inventory.demand_forecast import DemandDays
 from rl.inventory.limits import UnitLimits
+from rl.inventory.logged_waste import astray_beside_waste
 from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.shared_orders import Room
 from rl.inventory.shelf_life import ShelfLife
@@ -163,6 +164,16 @@ class OrderHistory:
         """Units that went astray on each day, below 0 where more turned up, `(n_products, n_days)`."""
         units = self.units
         return np.asarray((units["opening"] + units["received"] - units["sold"] - units["closing"]) * self.is_known)
+
+    @cached_property
+    def astray(self) -> IntArray:
+        """The shrinkage less what a product that doesn't keep wasted, `(n_products, n_days)`: replays waste themselves.
+
+        What products waste depends on what is ordered; what goes astray is the same in every replay.
+        """
+        if self.shelf is None:
+            return self.shrinkage
+        return astray_beside_waste(self.units, self.is_known, self.shelf.days)
 
     def demand_days(self, n_days: int | None = None) -> DemandDays:
         """Return what a forecast may look at: the first days, or all of them."""

@@ -2,7 +2,8 @@
 
 A product that comes, leaves, or has days that aren't known has several stretches, or short ones; a stretch ends where
 the next day isn't known. Orders are placed on the scenario's days and arrive on the promised one; stock moves on all.
-After each day's sales as many units go astray, or turn up, as the log has it. What is earned is exact, in millionths.
+After each day's sales as many units go astray, or turn up, as the log has it, less what it wasted: of products that
+don't keep, replays waste by themselves. What is earned is exact, in millionths.
 """
 
 from __future__ import annotations
@@ -274,7 +275,7 @@ class OrderSpan:
             features=features,
             opening=self._opening,
             shelf_days=self._shelf_days,
-            astray=taken(self.history.shrinkage[:, self.days]),
+            astray=taken(self.history.astray[:, self.days]),
         )
         return self._reckoned(units, self.stretches.placed)
 
@@ -296,7 +297,7 @@ class OrderSpan:
             opening=self._opening,
             starts=stretches.first,
             shelf_days=self._shelf_days,
-            astray=self.history.shrinkage[:, self.days][stretches.product] * active,
+            astray=self.history.astray[:, self.days][stretches.product] * active,
         )
         return self._reckoned(units, stretches.placed_by_day)
 
