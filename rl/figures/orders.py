@@ -158,6 +158,11 @@ class OrderFigures(StrictModel):
         no_list: why there is no list for tomorrow, where none is due; empty otherwise.
         n_never: products of the list whose smallest order is more than may be on hand and on the way.
         never: natural keys of them, twenty at most.
+        n_coarse: products of the list whose smallest order is more than twice what is ordered up to; it is placed where
+            waiting would lose more than it costs to hold.
+        coarse: natural keys of them, twenty at most.
+        n_unworthy: of them, products that nothing is ordered of even so.
+        unworthy: natural keys of these, twenty at most.
         n_untold_packs: products of the list without a pack size, though items tell it of others.
         untold_packs: natural keys of them, twenty at most.
         n_losing: products whose units bring nothing or less on the training days, ordering them included.
@@ -192,6 +197,10 @@ class OrderFigures(StrictModel):
     no_list: str = ""
     n_never: int = 0
     never: tuple[str, ...] = ()
+    n_coarse: int = 0
+    coarse: tuple[str, ...] = ()
+    n_unworthy: int = 0
+    unworthy: tuple[str, ...] = ()
     n_untold_packs: int = 0
     untold_packs: tuple[str, ...] = ()
     n_losing: int = 0

@@ -230,10 +230,12 @@ class OrderSpan:
         rows, history = self.stretches.product, self.history
         names = tuple(history.products[row] for row in rows.tolist())
         seen = self._known_ahead(policy)
+        shelf = None if history.shelf is None else history.shelf.of(rows)
         if history.room is None:
-            bound = policy.of(names, history.pack_size[rows], limits=history.limits)
+            bound = policy.of(names, history.pack_size[rows], limits=history.limits, shelf=shelf)
             return self._replayed(bound, demand, self.stretches.taken(seen))
-        orders = policy.of(names, history.pack_size[rows], history.room.of(rows), limits=history.limits)
+        room = history.room.of(rows)
+        orders = policy.of(names, history.pack_size[rows], room, limits=history.limits, shelf=shelf)
         found = self._replayed_together(orders, demand, seen)
         if (beyond := int(np.count_nonzero(self.beyond(found)))) > 0:
             raise EvaluationError(f"{policy.name}: orders beyond the shared limit on {beyond} days of a replay")

@@ -241,10 +241,28 @@ def list_sentence(orders: OrderFigures) -> str:
             f"{'its' if one else 'their'} smallest order, in whole packs, is more than orders.most_units allows on "
             "hand and on the way."
         )
+    left_out += _coarse(orders)
     return (
         f"{counted(orders.units_ordered, 'unit')} of {counted(orders.n_ordered, 'product')}, of "
         f"{count(orders.n_lines)} that were looked at.{left_out}"
     )
+
+
+def _coarse(orders: OrderFigures) -> str:
+    """Return which products come in packs that hold far more than is wanted of them; empty without any."""
+    if not orders.n_coarse:
+        return ""
+    one = orders.n_coarse == 1
+    told = (
+        f" Of {counted(orders.n_coarse, 'product')}{named(orders.coarse, orders.n_coarse)} the smallest order, in "
+        f"whole packs, is more than twice what is ordered up to: it is placed where waiting would lose more than "
+        "holding it costs."
+    )
+    if not orders.n_unworthy:
+        return told
+    which = "It" if one else f"{count(orders.n_unworthy)} of them{named(orders.unworthy, orders.n_unworthy)}"
+    never = "is never ordered, since a pack" if orders.n_unworthy == 1 else "are never ordered, since a pack"
+    return f"{told} {which} {never} would cost more than it brings: ask for smaller packs."
 
 
 def losing_sentence(orders: OrderFigures) -> str:

@@ -180,6 +180,14 @@ def test_products_without_a_line_are_told() -> None:
     assert "order by hand (a, b, c, d, e and 3 more)." in named
     never = list_sentence(orders(n_never=1, never=("a",)))
     assert "1 product can never be ordered (a): its smallest order, in whole packs, is more than orders.most" in never
+    coarse = list_sentence(orders(n_coarse=2, coarse=("a", "b")))
+    assert "Of 2 products (a, b) the smallest order, in whole packs, is more than twice what is ordered" in coarse
+    unworthy = list_sentence(orders(n_coarse=1, coarse=("a",), n_unworthy=1, unworthy=("a",)))
+    assert unworthy.endswith(
+        " It is never ordered, since a pack would cost more than it brings: ask for smaller packs."
+    )
+    some = list_sentence(orders(n_coarse=3, coarse=tuple("abc"), n_unworthy=2, unworthy=("a", "b")))
+    assert " 2 of them (a, b) are never ordered, since a pack would cost more than it brings" in some
     untold = list_sentence(orders(n_untold_packs=2, untold_packs=("a", "b")))
     assert "2 products are ordered by the piece, since items tell no pack_size of them (a, b) while" in untold
     assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
