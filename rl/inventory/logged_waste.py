@@ -15,8 +15,8 @@ from rl.data.logged_episodes import BoolArray, IntArray
 from rl.inventory.shelf_life import AgedStock
 
 
-def astray_beside_waste(units: Mapping[str, IntArray], is_known: BoolArray, shelf_days: IntArray) -> IntArray:
-    """Return the units that went astray on each day and weren't waste, below 0 where more turned up.
+def logged_waste(units: Mapping[str, IntArray], is_known: BoolArray, shelf_days: IntArray) -> IntArray:
+    """Return the units of each day's shrinkage that were waste, at least 0, `(n_products, n_days)`.
 
     The oldest units are sold first; what leaves unsold is waste as far as units past their days are there. What lies
     there as a product's known days begin is of unknown age, and may be waste at once.
@@ -24,12 +24,13 @@ def astray_beside_waste(units: Mapping[str, IntArray], is_known: BoolArray, shel
     Args:
         units: opening, received, sold and closing by name, `(n_products, n_days)` each.
         is_known: days with such units, `(n_products, n_days)`.
-        shelf_days: on which a unit can be sold, that of its arrival included; 0 where it keeps for good, and whatever
-            left unsold went astray, `(n_products,)`.
+        shelf_days: on which a unit can be sold, that of its arrival included; 0 where it keeps for good and none is
+            waste, `(n_products,)`.
     """
     available = (units["opening"] + units["received"]) * is_known
     sold, closing = units["sold"] * is_known, units["closing"] * is_known
-    astray = available - sold - closing
+    shrinkage = available - sold - closing
+    wasted, leaving, found = np.zeros_like(shrinkage), np.maximum(shrinkage, 0), np.maximum(-shrinkage, 0)
     nothing = np.zeros(len(shelf_days), dtype=np.int64)
     aged, past, stock, was_known = AgedStock(nothing, shelf_days), nothing.copy(), nothing.copy(), nothing > 0
     for day in range(is_known.shape[1]):
@@ -41,12 +42,12 @@ def astray_beside_waste(units: Mapping[str, IntArray], is_known: BoolArray, shel
         aged.arrive(np.maximum(more, 0))
         left = _taken(past, sold[:, day] + np.maximum(-more, 0))
         past += aged.after(left)
-        beyond = _taken(past, np.maximum(astray[:, day], 0))
+        beyond = _taken(past, leaving[:, day])
         aged.take(beyond)
-        aged.arrive(np.maximum(-astray[:, day], 0))
-        astray[:, day] = np.where((shelf_days > 0) & (astray[:, day] > 0), beyond, astray[:, day])
+        aged.arrive(found[:, day])
+        wasted[:, day] = np.where(shelf_days > 0, leaving[:, day] - beyond, 0)
         stock, was_known = closing[:, day], is_known[:, day]
-    return np.asarray(astray)
+    return wasted
 
 
 def _taken(past: IntArray, units: IntArray) -> IntArray:

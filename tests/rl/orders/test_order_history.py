@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from conf.paths import Lake
 from rl.data.transitions_reading import read_transitions
 from rl.orders.order_history import OrderHistory, read_history
 from tests.rl.factories import write_items
 from tests.rl.orders.order_lake import SOURCE, write_order_lake
-from tests.rl.orders.shop_history import PIPELINE, a_shop
+from tests.rl.orders.shop_history import PIPELINE, a_shop, history_of
 
 
 def read_with(home: Path, packs: Mapping[int, int]) -> tuple[OrderHistory, OrderHistory]:
@@ -34,3 +37,25 @@ def test_a_shop_that_tells_no_packs_orders_by_the_piece_without_a_word(tmp_path:
     """It has none."""
     _, found = read_with(tmp_path / "home", {})
     assert found.untold_packs == () and found.pack_size.tolist() == [1, 1, 1, 1]
+
+
+def test_days_that_sold_out_before_something_came_in_hide_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows say so, though something was left in the end; a morning's empty shelf counts where the shop is filled so."""
+    days = a_shop(n_products=4, n_days=60)
+    history, usual = history_of(days), days.ran_out
+    units = history.units
+    filled = history.is_known & ~history.ran_out & (units["received"] > 0)
+    at_noon, at_dawn = filled & (units["opening"] > 0), filled & (units["opening"] == 0)
+    assert at_noon.any() and at_dawn.any()
+    told = usual | np.pad(at_noon, ((0, 0), (0, 1)))
+    for where, is_told, expected in (
+        ("morning", usual, history.ran_out),
+        ("noon", told, history.ran_out | at_noon | at_dawn),
+    ):
+        monkeypatch.setattr(type(days), "ran_out", is_told)
+        settings, _ = write_order_lake(tmp_path / where, days)
+        lake, horizon = Lake(settings.lake, SOURCE), history.last_day
+        found = read_history(PIPELINE, lake, read_transitions(PIPELINE, lake, horizon), horizon)
+        np.testing.assert_array_equal(found.ran_out, expected, err_msg=where)
