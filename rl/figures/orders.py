@@ -118,6 +118,8 @@ class Censored(StrictModel):
     """What days that ran out hide: how many they are of the test days, and what the draws of their demand differ by.
 
     added: share that drawn demand adds to what was sold. added_lower, added_upper: over the draws. draws: of them.
+    tail: what is declared of demand beyond the largest stock of like days. declared: its chance, in the mean over the
+    test days. Both None of nights before these were told.
     """
 
     share: float
@@ -125,6 +127,8 @@ class Censored(StrictModel):
     added_lower: float
     added_upper: float
     draws: int
+    tail: str | None = None
+    declared: float | None = None
 
 
 class OrderFigures(StrictModel):

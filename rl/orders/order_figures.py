@@ -23,6 +23,7 @@ from rl.figures.orders import (
 from rl.figures.values import Spread
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.two_way import Blocks
+from rl.orders.order_basis import OrderBasis
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
 from rl.orders.order_night import OrderNight, OrderTruth
 from rl.orders.order_replay import MILLIONTHS
@@ -53,7 +54,7 @@ def order_figures(night: OrderNight) -> OrderFigures:
         against_formula=_spread(night.judged.against_formula),
         level=level,
         categories=tuple(_categories(night, level)),
-        censored=_censored(led),
+        censored=_censored(led, night.basis),
         products=tuple(_products(night)),
         day=None if tomorrow is None else tomorrow.day,
         lines=() if tomorrow is None else tuple(_lines(night, tomorrow)),
@@ -236,7 +237,7 @@ def _difference(values: FloatArray, known: np.ndarray, level: float, blocks: Blo
     return Spread(value=found.value * _WEEKLY, lower=found.lower * _WEEKLY, upper=found.upper * _WEEKLY)
 
 
-def _censored(led: LedOrders) -> Censored:
+def _censored(led: LedOrders, basis: OrderBasis) -> Censored:
     sold, span = int((led.span.sold * led.span.is_known).sum()), led.span
     # Demand is what was met and what was lost, whoever ordered.
     demand = np.array([float((draw.flows["sold"] + draw.lost).sum()) for draw in led.draws[TODAY]])
@@ -247,6 +248,8 @@ def _censored(led: LedOrders) -> Censored:
         added_lower=float(np.quantile(added, 0.025)),
         added_upper=float(np.quantile(added, 0.975)),
         draws=len(demand),
+        tail=basis.dataset.demand_tail,
+        declared=basis.declared_chance(span),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rl.figures.night import NightFigures
-from rl.figures.orders import OrderFigures, SharedLimitFigures, WayToOrder
+from rl.figures.orders import Censored, OrderFigures, SharedLimitFigures, WayToOrder
 from rl.figures.values import Spread
 from rl.page.wording import count, counted, number, share, signed, signed_range
 
@@ -45,6 +45,8 @@ def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
         "wrong.",
         f"Orders are {_placed(orders)}taken to arrive {days} after they are placed, as promised, by every way alike."
         f"{_lasting(orders)}",
+        "What comes in on a day counts as there from the day's start. What went astray in the log, or turned up, does "
+        "so under every way alike, as far as it is there.",
         _censored(orders),
         *_wasted(orders),
         *_shared(orders),
@@ -127,11 +129,30 @@ def _censored(orders: OrderFigures) -> str:
     if not found.share:
         return "On no tested day a product ran out, so that all of its demand stands in the log."
     return (
-        f"On {share(found.share)} of the tested product-days nothing was left in the end: what more would have been "
-        f"asked for stands in no log. It was estimated from like days, {found.draws} times from weeks drawn anew, and "
-        f"adds {share(found.added)} to what was sold ({share(found.added_lower)} to {share(found.added_upper)}); all "
-        "intervals hold that doubt."
+        f"On {share(found.share)} of the tested product-days nothing was left while shoppers came: what more would "
+        f"have been asked for stands in no log. It was estimated from like days, {found.draws} times from weeks drawn "
+        f"anew, and adds {share(found.added)} to what was sold ({share(found.added_lower)} to "
+        f"{share(found.added_upper)}); all intervals hold that doubt.{_tail(found)}"
     )
+
+
+def _tail(found: Censored) -> str:
+    """Return what is declared beyond what any day shows; empty of nights that don't tell."""
+    if found.tail is None or found.declared is None:
+        return ""
+    if not found.declared:
+        return " None of it lies beyond what like days show."
+    return (
+        f" On {share(found.declared)} of like days demand lies beyond all that they ever had in stock: how far is "
+        f"declared, {_TAILS[found.tail]} (orders.demand_tail), and not measured."
+    )
+
+
+_TAILS = {
+    "negative_binomial": "by a negative binomial law fitted to all days",
+    "geometric": "as if it went on declining at the last known rate",
+    "at_bound": "as the least that is possible",
+}
 
 
 def winner_sentence(figures: NightFigures, orders: OrderFigures) -> str:
