@@ -32,6 +32,9 @@ OrderMethod = Literal[
     "awac",
     "plan",
 ]
+DemandTail = Literal["geometric", "negative_binomial", "at_bound"]
+"""What may be declared of demand beyond the largest stock."""
+USUAL_TAIL: DemandTail = "geometric"
 VALUE_LEARNERS: frozenset[OrderMethod] = frozenset({"discrete_cql", "discrete_iql", "double_dqn"})
 """Methods of offline RL that choose among levels: they learn what each is worth from rows of logged decisions."""
 ACTOR_LEARNERS: frozenset[OrderMethod] = frozenset({"cql", "iql", "td3_plus_bc", "awac"})
@@ -231,7 +234,17 @@ class Orders(GrownModel):
         examples=[True],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"shared_limit", "weekdays", "shelf", "corrects_forecasts"})
+    demand_tail: DemandTail = Field(
+        default=USUAL_TAIL,
+        description="Declares demand beyond the largest stock of like days, which no day shows: going on with the last "
+        "known rate of decline (`geometric`), by a negative binomial law fitted to all days (`negative_binomial`), or "
+        "the least that is possible (`at_bound`). The page says on how many days demand lies there.",
+        examples=["negative_binomial"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"shared_limit", "weekdays", "shelf", "corrects_forecasts", "demand_tail"}
+    )
 
     @field_validator("weekdays")
     @classmethod

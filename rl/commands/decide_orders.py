@@ -125,6 +125,8 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
         **({"unlisted": list(history.unlisted.products[:N_NAMED])} if history.unlisted.products else {}),
         **({"n_untold_packs": len(untold), "untold_packs": list(untold[:N_NAMED])} if untold else {}),
         **({"never_ordered": list(orders.never_ordered[:N_NAMED])} if orders.never_ordered else {}),
+        **({"coarse_packs": list(coarse[:N_NAMED])} if (coarse := orders.coarse_packs) else {}),
+        **({"not_worth_a_pack": list(unworthy[:N_NAMED])} if (unworthy := orders.not_worth_a_pack) else {}),
         **told_room(orders),
     }
 

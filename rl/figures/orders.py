@@ -118,6 +118,8 @@ class Censored(StrictModel):
     """What days that ran out hide: how many they are of the test days, and what the draws of their demand differ by.
 
     added: share that drawn demand adds to what was sold. added_lower, added_upper: over the draws. draws: of them.
+    tail: what is declared of demand beyond the largest stock of like days. declared: its chance, in the mean over the
+    test days. Both None of nights before these were told.
     """
 
     share: float
@@ -125,6 +127,8 @@ class Censored(StrictModel):
     added_lower: float
     added_upper: float
     draws: int
+    tail: str | None = None
+    declared: float | None = None
 
 
 class OrderFigures(StrictModel):
@@ -158,6 +162,11 @@ class OrderFigures(StrictModel):
         no_list: why there is no list for tomorrow, where none is due; empty otherwise.
         n_never: products of the list whose smallest order is more than may be on hand and on the way.
         never: natural keys of them, twenty at most.
+        n_coarse: products of the list whose smallest order is more than twice what is ordered up to; it is placed where
+            waiting would lose more than it costs to hold.
+        coarse: natural keys of them, twenty at most.
+        n_unworthy: of them, products that nothing is ordered of even so.
+        unworthy: natural keys of these, twenty at most.
         n_untold_packs: products of the list without a pack size, though items tell it of others.
         untold_packs: natural keys of them, twenty at most.
         n_losing: products whose units bring nothing or less on the training days, ordering them included.
@@ -192,6 +201,10 @@ class OrderFigures(StrictModel):
     no_list: str = ""
     n_never: int = 0
     never: tuple[str, ...] = ()
+    n_coarse: int = 0
+    coarse: tuple[str, ...] = ()
+    n_unworthy: int = 0
+    unworthy: tuple[str, ...] = ()
     n_untold_packs: int = 0
     untold_packs: tuple[str, ...] = ()
     n_losing: int = 0

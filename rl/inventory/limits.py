@@ -56,17 +56,20 @@ class OrderLimits:
         """The smallest order that there may be, in whole packs, `(n_products,)`."""
         return np.asarray(np.maximum(-(-self.least_order // self.pack_size), 1) * self.pack_size)
 
-    def nearest(self, wished: IntArray, position: IntArray) -> IntArray:
+    def nearest(self, wished: IntArray, position: IntArray, *, needs_some: BoolArray | None = None) -> IntArray:
         """Return the allowed order nearest to each wish, `(n_products,)`; the larger of two as near.
 
         Args:
             wished: units, `(n_products,)`.
             position: units on hand and on the way, `(n_products,)`.
+            needs_some: products whose order is the smallest one, where the nearest is none, `(n_products,)`; None for
+                no product.
         """
         room = np.maximum(self.storage - position, 0) // self.pack_size * self.pack_size
         packs = (2 * wished + self.pack_size) // (2 * self.pack_size) * self.pack_size
         smallest = self.smallest
-        order = np.where(packs < smallest, np.where(2 * wished >= smallest, smallest, 0), packs)
+        is_some = 2 * wished >= smallest if needs_some is None else (2 * wished >= smallest) | needs_some
+        order = np.where(packs < smallest, np.where(is_some, smallest, 0), packs)
         order = np.minimum(order, room)
         return np.where(order < smallest, 0, order).astype(np.int64)
 

@@ -24,11 +24,13 @@ from scipy.special import ndtri
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import PolicyError
 from rl.inventory.demand_forecast import DemandForecaster
+from rl.inventory.least_packs import PackMoney, is_worth_a_pack
 from rl.inventory.limits import OrderLimits, UnitLimits
 from rl.inventory.order_days import EVERY_DAY, DemandAhead, OrderDays
 from rl.inventory.plan_tables import PREFIX, PlanTables
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, projected_shortfall
 from rl.inventory.shared_orders import Room, orders_within
+from rl.inventory.shelf_life import ShelfLife
 from rl.inventory.stock import StockStates
 from rl.policy.network import DenseNetwork
 
@@ -151,6 +153,7 @@ class OrderPolicy:
         room: Room | None = None,
         *,
         limits: UnitLimits | None = None,
+        shelf: ShelfLife | None = None,
     ) -> ProductOrders:
         """Return the policy for products in that order.
 
@@ -159,12 +162,13 @@ class OrderPolicy:
             pack_size: units that are ordered together, `(n_products,)`.
             room: that they share, which their orders are kept within; None for no shared limit.
             limits: that each product's orders are kept within; None for those that it was fitted under.
+            shelf: how long these products can be sold; None where all keep.
         """
         n, allowed = len(products), limits or self.fitted_under
         most = NO_LIMIT if allowed.most_units is None else allowed.most_units
         bounds = OrderLimits(pack_size, np.full(n, allowed.least_order), np.full(n, most))
         planned = None if self.plan is None else self.plan.rows(products)
-        return ProductOrders(self, self.costs.margins(products), bounds, room, planned=planned)
+        return ProductOrders(self, self.costs.margins(products), bounds, room, planned=planned, shelf=shelf)
 
     def with_numbers(self, **numbers: float) -> OrderPolicy:
         """Return the policy with other tuned numbers."""
@@ -221,6 +225,8 @@ class ProductOrders:
     """Of a unit of room for a day, in money: what levels are made at."""
     planned: IntArray | None = None
     """Row of each product among those that the policy has plans of, -1 without one; None where it has none of any."""
+    shelf: ShelfLife | None = None
+    """How long the products can be sold; None where all keep for good, as far as anybody says."""
 
     def order(self, states: StockStates) -> IntArray:
         return self.advise(states)[1]
@@ -230,7 +236,8 @@ class ProductOrders:
         limits = OrderLimits(self.limits.pack_size[rows], self.limits.least_order[rows], self.limits.storage[rows])
         room = None if self.room is None else self.room.of(rows)
         planned = None if self.planned is None else self.planned[rows]
-        return replace(self, margin=self.margin[rows], limits=limits, room=room, planned=planned)
+        shelf = None if self.shelf is None else self.shelf.of(rows)
+        return replace(self, margin=self.margin[rows], limits=limits, room=room, planned=planned, shelf=shelf)
 
     def without_room(self) -> ProductOrders:
         """Return the policy as if the products shared no limit."""
@@ -309,8 +316,36 @@ class ProductOrders:
             missing = np.where(missing >= self.policy.batch * self.batches(ahead.forecasts), missing, 0.0)
         if self.policy.cap:
             missing = np.minimum(missing, np.ceil(self.policy.cap * ahead.forecasts.mean(axis=1)))
+        return self.rounded(missing, states.position, ahead)
+
+    def rounded(self, missing: FloatArray, position: IntArray, ahead: DemandAhead) -> IntArray:
+        """Return the allowed order nearest to what is missing, `(n_products,)`.
+
+        Where that is none, though the stock won't last until the next order arrives, it is the least that can be
+        ordered, as far as that is worth it (`least_packs`).
+
+        Args:
+            missing: to the level, units and parts of them, below 0 where there is more, `(n_products,)`.
+            position: units on hand and on the way, `(n_products,)`.
+            ahead: what is expected to be asked for.
+        """
         wished = np.maximum(np.floor(missing + 0.5), 0).astype(np.int64)
-        return self.limits.nearest(wished, states.position)
+        order = self.limits.nearest(wished, position)
+        lacks = (order == 0) & (missing > 0)
+        if not lacks.any():
+            return order
+        lacks &= is_worth_a_pack(position, self.limits.smallest, ahead, self._pack_money)
+        return self.limits.nearest(wished, position, needs_some=lacks)
+
+    @property
+    def _pack_money(self) -> PackMoney:
+        costs = self.policy.costs
+        holding = np.full(len(self.margin), costs.holding_cost)
+        if self.room is not None:
+            holding = holding + self.price * self.room.per_unit
+        if self.shelf is None:
+            return PackMoney(self.margin, holding, costs.order_cost)
+        return PackMoney(self.margin, holding, costs.order_cost, self.shelf.days, self.shelf.charge)
 
 
 Levels = Callable[[ProductOrders, StockStates, DemandAhead], FloatArray]

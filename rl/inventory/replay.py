@@ -116,7 +116,8 @@ def replayed(  # noqa: PLR0913 -- what happens to the stock, each told by its na
         shelf_days: on which a unit of each product can be sold, 0 where it keeps for good, `(n_products,)`; what there
             is to begin with counts as arrived on that day. None where all keep.
         astray: units that leave unsold after each day's demand, below 0 where more turn up, `(n_products, n_days)`. No
-            more leave than are there; what is missing is owed by those that turn up later. None for none.
+            more leave than are there; what is missing is owed by those that turn up later, not by deliveries. None for
+            none.
 
     Raises:
         InventoryError: demand below 0, arrays that don't fit, or orders that are none.
@@ -126,7 +127,7 @@ def replayed(  # noqa: PLR0913 -- what happens to the stock, each told by its na
     if pipeline.shape != (len(demand), rules.lead_time):
         raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({len(demand)}, {rules.lead_time})")
     n_products, n_days = demand.shape
-    gone, owed = np.zeros_like(demand), np.zeros(n_products, dtype=np.int64)
+    gone, strayed = np.zeros_like(demand), _Astray(n_products)
     begun = pipeline if starts is None else np.where((starts == 0)[:, None], pipeline, 0)
     states, on_the_way = StockStates(begun), None if waits is None else OrdersOnTheWay(pipeline, waits)
     aged = None if shelf_days is None else AgedStock(states.stock, shelf_days)
@@ -142,9 +143,7 @@ def replayed(  # noqa: PLR0913 -- what happens to the stock, each told by its na
         columns["stock"][:, day], columns["order"][:, day] = states.stock, order
         states, units = after_period(states, order, demand[:, day])
         if astray is not None:
-            wanted = astray[:, day] + owed
-            gone[:, day] = np.minimum(wanted, units.left_over)
-            owed = np.maximum(wanted - gone[:, day], 0)
+            gone[:, day] = strayed.after(astray[:, day], units.left_over)
             states, units = _without(states, units, gone[:, day])
         if on_the_way is not None:
             on_the_way.after(order, units.left_over)
@@ -181,6 +180,29 @@ def _check(
         raise InventoryError(
             f"astray has shape {astray.shape}, expected ({n_products}, {n_days}), and goes with no waits"
         )
+
+
+class _Astray:
+    """Units that leave products' stock unsold, or turn up, day by day: no more leave than are there.
+
+    What is missing is owed by those that turn up later. What turned up on a day and is gone on the next was a count
+    that the next one corrects: were it sold in between, whatever is left later owes it, so that no count makes stock.
+    """
+
+    def __init__(self, n_products: int) -> None:
+        self._owed, self._lent, self._due = (np.zeros(n_products, dtype=np.int64) for _ in range(3))
+
+    def after(self, astray: IntArray, left_over: IntArray) -> IntArray:
+        """Return the units that leave what a day left over, below 0 where more turn up, `(n_products,)`."""
+        leaving, found = np.maximum(astray, 0), np.maximum(-astray, 0)
+        corrected = np.minimum(leaving, self._lent)
+        given_back = np.minimum(corrected + self._due, left_over)
+        self._due += corrected - given_back
+        lost = np.minimum(leaving - corrected, left_over - given_back)
+        self._owed += leaving - corrected - lost
+        self._lent = np.maximum(found - self._owed, 0)
+        self._owed -= found - self._lent
+        return np.asarray(given_back + lost - self._lent)
 
 
 def _without(states: StockStates, units: PeriodUnits, gone: IntArray) -> tuple[StockStates, PeriodUnits]:

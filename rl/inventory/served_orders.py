@@ -16,6 +16,7 @@ from rl.errors import PolicyError
 from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderPolicy, load_order_policy
 from rl.inventory.shared_orders import Room
+from rl.inventory.shelf_life import MILLIONTHS, ShelfLife
 from rl.inventory.stock import StockStates
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 PACK_COLUMN, ROOM_COLUMN, WEEKDAY_COLUMN = "pack_size", "room", "weekday"
+SHELF_COLUMN, WASTE_COLUMN = "shelf_days", "waste_cost"
 LEAST_PARAMETER, MOST_PARAMETER, SHARED_PARAMETER = "least_order", "most_units", "shared_limit"
 AS_FITTED = -1
 
@@ -46,6 +48,10 @@ class ServedOrders:
     for `weekday`, on which the orders are placed (0 Monday), and refuses other days than its own. A policy that was
     fitted under a shared limit asks for `room` too, what a piece takes of it (1, cubic millimeters, or millionths of
     money, as the scenario says), and keeps the limit over the rows of a call: give it the whole range at once.
+
+    Of products that don't keep, `shelf_days` says on how many days a piece can be sold (0 for good), and `waste_cost`
+    what one costs that no longer can, in money; left out, all keep, and waste costs nothing. By these a pack that is
+    larger than what is wanted is worth its order or not.
 
     Parameters: `least_order`, `most_units` and, under a shared limit, `shared_limit`, as the scenario has them now; -1,
     or none given, keeps what the policy was fitted under, and 0 stands for no least order and no most units.
@@ -77,15 +83,15 @@ class ServedOrders:
             expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
             packs = _whole(columns.get(PACK_COLUMN, [1] * len(names)))
             gaps = self._gaps(columns, len(names))
-            room = self._room(columns, params or {})
+            room, shelf = self._room(columns, params or {}), _shelf(columns)
         except (TypeError, ValueError) as error:
             raise PolicyError(
-                f"stock, packs, room and weekday are whole numbers, forecasts numbers: {error}"
+                f"stock, packs, room, shelf days and weekday are whole numbers, forecasts numbers: {error}"
             ) from error
         if not np.isfinite(expected).all() or (expected < 0).any() or (pipeline < 0).any():
             raise PolicyError("stock and forecasts are at least 0; some are not")
         seen = expected if days.is_daily else np.column_stack([expected, gaps])
-        bound = self.policy.of(names, packs, room, limits=self._limits(params or {}))
+        bound = self.policy.of(names, packs, room, limits=self._limits(params or {}), shelf=shelf)
         level, order = bound.advise(StockStates(pipeline, seen))
         return pd.DataFrame(
             {"item_id": names, "target_level": level, "order": order, "policy_version": self.policy.version}
@@ -122,6 +128,21 @@ class ServedOrders:
         if ROOM_COLUMN not in columns:
             raise PolicyError(f"products share a limit of {limit}; add the column {ROOM_COLUMN}, what a piece takes")
         return Room(_whole(columns[ROOM_COLUMN]), limit)
+
+
+def _shelf(columns: Mapping[str, list[Any]]) -> ShelfLife | None:
+    """Return how long a call's products can be sold; None where it doesn't say.
+
+    Raises:
+        ValueError: days or costs below 0.
+    """
+    if SHELF_COLUMN not in columns:
+        return None
+    days = _whole(columns[SHELF_COLUMN])
+    cost = np.array(columns.get(WASTE_COLUMN, [0.0] * len(days)), dtype=np.float64)
+    if (days < 0).any() or not (np.isfinite(cost) & (cost >= 0)).all():
+        raise ValueError(f"{SHELF_COLUMN} and {WASTE_COLUMN} are at least 0; some are not")
+    return ShelfLife(days, np.round(cost * MILLIONTHS).astype(np.int64), is_charged=True)
 
 
 def _whole(values: list[Any]) -> IntArray:

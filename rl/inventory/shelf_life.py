@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.data.logged_episodes import BoolArray, IntArray
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
+
+MILLIONTHS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,15 @@ class ShelfLife:
     days: IntArray
     cost: IntArray | None
     is_charged: bool
+
+    def of(self, rows: IntArray | BoolArray) -> ShelfLife:
+        """Return the same of some of the products, in that order."""
+        return ShelfLife(self.days[rows], None if self.cost is None else self.cost[rows], self.is_charged)
+
+    @property
+    def charge(self) -> FloatArray | None:
+        """What a wasted piece of each product takes off what is earned, in money, `(n_products,)`; None for nothing."""
+        return None if self.cost is None or not self.is_charged else self.cost / MILLIONTHS
 
 
 class AgedStock:
@@ -52,10 +63,14 @@ class AgedStock:
         self._units[rows] = 0
         self._units[rows, self._place[rows]] = stock[rows]
 
+    def take(self, units: IntArray) -> None:
+        """Take units, `(n_products,)`, the oldest first, as far as there are."""
+        older = np.cumsum(self._units, axis=1) - self._units
+        self._units -= np.clip(units[:, None] - older, 0, self._units)
+
     def after(self, sales: IntArray) -> IntArray:
         """Take a day's sales, the oldest units first; return the units that can't be sold tomorrow, `(n_products,)`."""
-        older = np.cumsum(self._units, axis=1) - self._units
-        self._units -= np.clip(sales[:, None] - older, 0, self._units)
+        self.take(sales)
         keeps = self._units.shape[1] - 1
         wasted = self._units[:, 0].copy() if keeps else np.zeros(len(sales), dtype=np.int64)
         if keeps:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
-from rl.inventory.censored_demand import FittedDemand, fit_demand
+from rl.inventory.censored_demand import FittedDemand, Tail, fit_demand
 from rl.inventory.demand import DemandDistribution
 
 _BANDS = (1.5, 4.0, 10.0, np.inf)
@@ -34,6 +34,11 @@ class DemandLaws:
     def strata(self, forecasts: FloatArray, is_promoted: BoolArray) -> IntArray:
         """Return the stratum of each day, of the shape of the forecasts."""
         return np.asarray(self.stratum[_band(forecasts), is_promoted.astype(np.int64)])
+
+    def declared_chance(self, forecasts: FloatArray, is_promoted: BoolArray) -> float:
+        """Return the chance that a day's demand lies where its law is declared, in the mean over days, `(n,)` each."""
+        chances = np.array([fit.declared_chance for fit in self.fitted])
+        return float(chances[self.strata(forecasts, is_promoted)].mean())
 
     def law(self, shares: FloatArray, expected: float) -> DemandDistribution:
         """Return the law of a day's demand in whole units, as `completed` draws it.
@@ -100,7 +105,7 @@ class LawDays:
         return counts
 
 
-def fit_laws(days: LawDays, weights: FloatArray | None = None) -> DemandLaws:
+def fit_laws(days: LawDays, weights: FloatArray | None = None, *, tail: Tail = "geometric") -> DemandLaws:
     """Return the laws of the days.
 
     Buyers stock up for what they expect, so stock and demand are independent only measured in what was expected: in
@@ -110,6 +115,7 @@ def fit_laws(days: LawDays, weights: FloatArray | None = None) -> DemandLaws:
     Args:
         days: at least one of which shows its demand.
         weights: how often each day counts, `(n,)`; None once each.
+        tail: what is declared of demand beyond the largest stock of a stratum, in its forecast.
 
     Raises:
         InventoryError: all days ran out.
@@ -129,12 +135,12 @@ def fit_laws(days: LawDays, weights: FloatArray | None = None) -> DemandLaws:
         if groups is None:
             # Promotions that hardly any day shows count like other days; where all are few, one law is for all.
             found[:, promoted] = found[:, 0] if promoted else len(fitted)
-            fitted += [] if promoted else [fit_demand(parts, days.ran_out, weights=weight)]
+            fitted += [] if promoted else [fit_demand(parts, days.ran_out, tail=tail, weights=weight)]
             continue
         for group in np.unique(groups).tolist():
             rows = of_kind & (groups[band] == group)
             found[groups == group, promoted] = len(fitted)
-            fitted.append(fit_demand(parts[rows], days.ran_out[rows], weights=weight[rows]))
+            fitted.append(fit_demand(parts[rows], days.ran_out[rows], tail=tail, weights=weight[rows]))
     return DemandLaws(found, tuple(fitted))
 
 

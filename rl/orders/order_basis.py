@@ -53,12 +53,12 @@ class OrderBasis:
         forecaster = fit_forecaster(history.products, history.demand_days(n_train))
         forecasts = forecasts_of(forecaster, history)
         learned = slice(WARM_UP_DAYS, n_train)
-        laws = fit_laws(_law_days(history, forecasts, learned))
+        laws = fit_laws(_law_days(history, forecasts, learned), tail=dataset.demand_tail)
         known = history.is_known[:, learned]
         if dataset.corrects_forecasts:
             forecaster = replace(forecaster, correction=_correction(history, forecasts, laws, learned))
             forecasts = forecasts_of(forecaster, history)
-            laws = fit_laws(_law_days(history, forecasts, learned))
+            laws = fit_laws(_law_days(history, forecasts, learned), tail=dataset.demand_tail)
         demand = _completed(history, forecasts, laws, learned, np.random.default_rng(_BASIS_STREAM))
         variance = fitted_variance(demand[known], forecasts[:, learned, 0][known])
         return cls(dataset, forecaster, forecasts, variance, laws)
@@ -95,11 +95,19 @@ class OrderBasis:
         What the draws differ by is how little days that ran out tell of their demand. All days up to the span's end
         are looked at: nothing is learned here.
         """
-        days = _law_days(self.dataset.history, self.forecasts, slice(WARM_UP_DAYS, span.days.stop))
+        days = self._law_days_until(span)
         generator = np.random.default_rng(_LAWS_STREAM)
         for _ in range(n_draws):
-            laws = fit_laws(days, days.drawn(generator))
+            laws = fit_laws(days, days.drawn(generator), tail=self.dataset.demand_tail)
             yield laws.completed(span.sold, span.ran_out, span.forecasts[:, :, 0], span.is_promoted, generator)
+
+    def declared_chance(self, span: OrderSpan) -> float:
+        """Return the chance of demand beyond the largest stock of like days, in the mean over a span that is judged."""
+        laws, known = fit_laws(self._law_days_until(span), tail=self.dataset.demand_tail), span.is_known
+        return laws.declared_chance(span.forecasts[:, :, 0][known], span.is_promoted[known])
+
+    def _law_days_until(self, span: OrderSpan) -> LawDays:
+        return _law_days(self.dataset.history, self.forecasts, slice(WARM_UP_DAYS, span.days.stop))
 
 
 def forecasts_of(forecaster: DemandForecaster, history: OrderHistory) -> FloatArray:

@@ -23,6 +23,7 @@ from rl.figures.orders import (
 from rl.figures.values import Spread
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.two_way import Blocks
+from rl.orders.order_basis import OrderBasis
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
 from rl.orders.order_night import OrderNight, OrderTruth
 from rl.orders.order_replay import MILLIONTHS
@@ -53,7 +54,7 @@ def order_figures(night: OrderNight) -> OrderFigures:
         against_formula=_spread(night.judged.against_formula),
         level=level,
         categories=tuple(_categories(night, level)),
-        censored=_censored(led),
+        censored=_censored(led, night.basis),
         products=tuple(_products(night)),
         day=None if tomorrow is None else tomorrow.day,
         lines=() if tomorrow is None else tuple(_lines(night, tomorrow)),
@@ -73,6 +74,10 @@ def order_figures(night: OrderNight) -> OrderFigures:
         else no_orders_problem(night.dataset.history.order_days, night.dataset.history.next_day),
         n_never=0 if tomorrow is None else len(tomorrow.never_ordered),
         never=() if tomorrow is None else tomorrow.never_ordered[:N_NAMED],
+        n_coarse=0 if tomorrow is None else len(tomorrow.coarse_packs),
+        coarse=() if tomorrow is None else tomorrow.coarse_packs[:N_NAMED],
+        n_unworthy=0 if tomorrow is None else len(tomorrow.not_worth_a_pack),
+        unworthy=() if tomorrow is None else tomorrow.not_worth_a_pack[:N_NAMED],
         n_untold_packs=len(untold := night.dataset.history.untold_packs),
         untold_packs=untold[:N_NAMED],
         n_losing=len(losing := _losing(night)),
@@ -232,7 +237,7 @@ def _difference(values: FloatArray, known: np.ndarray, level: float, blocks: Blo
     return Spread(value=found.value * _WEEKLY, lower=found.lower * _WEEKLY, upper=found.upper * _WEEKLY)
 
 
-def _censored(led: LedOrders) -> Censored:
+def _censored(led: LedOrders, basis: OrderBasis) -> Censored:
     sold, span = int((led.span.sold * led.span.is_known).sum()), led.span
     # Demand is what was met and what was lost, whoever ordered.
     demand = np.array([float((draw.flows["sold"] + draw.lost).sum()) for draw in led.draws[TODAY]])
@@ -243,6 +248,8 @@ def _censored(led: LedOrders) -> Censored:
         added_lower=float(np.quantile(added, 0.025)),
         added_upper=float(np.quantile(added, 0.975)),
         draws=len(demand),
+        tail=basis.dataset.demand_tail,
+        declared=basis.declared_chance(span),
     )
 
 

@@ -25,9 +25,11 @@ from rl.data.transitions_reading import PublishedTransitions, read_item_categori
 from rl.errors import DatasetError
 from rl.inventory.demand_forecast import DemandDays
 from rl.inventory.limits import UnitLimits
+from rl.inventory.logged_waste import logged_waste
 from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.shared_orders import Room
 from rl.inventory.shelf_life import ShelfLife
+from rl.orders.hidden_demand import hides_demand
 from rl.orders.unlisted import UnlistedProducts, counted_lately, last_known_units
 
 NO_CATEGORY = "(none)"
@@ -44,8 +46,7 @@ class OrderHistory:
         first_day: of the columns; they are days without a gap.
         is_known: False where a product has no decision: not in the range, or its block was set aside.
         units: opening, ordered, received, sold, closing by name.
-        ran_out: nothing was left in the end, so that demand may have been more. What comes in on a day counts as there
-            from its start, as it does in replays: an empty shelf before that hides nothing.
+        ran_out: nothing was left while shoppers came, so that demand may have been more (`hidden_demand`).
         margin: of what was sold, millionths.
         pipeline: what the order of the day could count on, by day of arrival, `(n_products, n_days, lead_days)`.
         promoted: told that morning for the day and those until the next order arrives, `(n_products, n_days, n_ahead)`.
@@ -169,6 +170,16 @@ class OrderHistory:
         units = self.units
         return np.asarray((units["opening"] + units["received"] - units["sold"] - units["closing"]) * self.is_known)
 
+    @cached_property
+    def astray(self) -> IntArray:
+        """The shrinkage less what a product that doesn't keep wasted, `(n_products, n_days)`: replays waste themselves.
+
+        What products waste depends on what is ordered; what goes astray is the same in every replay.
+        """
+        if self.shelf is None:
+            return self.shrinkage
+        return np.asarray(self.shrinkage - logged_waste(self.units, self.is_known, self.shelf.days))
+
     def demand_days(self, n_days: int | None = None) -> DemandDays:
         """Return what a forecast may look at: the first days, or all of them."""
         kept = slice(0, n_days)
@@ -219,14 +230,22 @@ def read_history(
     category = tuple(categories.get(one, NO_CATEGORY) for one in rows.products)
     flows = {flow: name for name, flow in scenario.stock_metrics.items()}
     units = {flow: rows.metrics[flows[flow]] for flow in NEEDED_FLOWS}
-    book = units["opening"] + units["received"] - units["sold"]
+    is_known = rows.placed(np.ones(len(rows.day), dtype=np.bool_))
+    placed = {flow: rows.placed(values) for flow, values in units.items()}
+    shelf = _shelf(scenario.orders, rows.products, category, lake, horizon, items)
+    was_empty = rows.placed(rows.metrics[flows["ran_out"]] > 0) if "ran_out" in flows else None
     first_day = date_of(rows.first)
     return OrderHistory(
         products=rows.products,
         first_day=first_day,
-        is_known=rows.placed(np.ones(len(rows.day), dtype=np.bool_)),
-        units={flow: rows.placed(values) for flow, values in units.items()},
-        ran_out=rows.placed(np.minimum(book, units["closing"]) <= 0),
+        is_known=is_known,
+        units=placed,
+        ran_out=hides_demand(
+            placed,
+            is_known,
+            wasted=np.zeros_like(placed["sold"]) if shelf is None else logged_waste(placed, is_known, shelf.days),
+            was_empty=was_empty,
+        ),
         margin=rows.placed(rows.metrics[str(margin_metric(scenario))]),
         pipeline=rows.placed(pipeline_now),
         promoted=rows.placed(promoted_now),
@@ -235,7 +254,7 @@ def read_history(
         pack_size=np.array([max(packs.get(one, 1), 1) for one in rows.products], dtype=np.int64),
         category=category,
         room=_room(scenario.orders, rows.products, lake, horizon, items),
-        shelf=_shelf(scenario.orders, rows.products, category, lake, horizon, items),
+        shelf=shelf,
         order_days=order_days,
         limits=UnitLimits(scenario.orders.least_order, scenario.orders.most_units),
         tells_pack=_told_packs(rows.products, packs),

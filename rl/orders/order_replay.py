@@ -2,7 +2,8 @@
 
 A product that comes, leaves, or has days that aren't known has several stretches, or short ones; a stretch ends where
 the next day isn't known. Orders are placed on the scenario's days and arrive on the promised one; stock moves on all.
-After each day's sales as many units go astray, or turn up, as the log has it. What is earned is exact, in millionths.
+After each day's sales as many units go astray, or turn up, as the log has it, less what it wasted: of products that
+don't keep, replays waste by themselves. What is earned is exact, in millionths.
 """
 
 from __future__ import annotations
@@ -229,10 +230,12 @@ class OrderSpan:
         rows, history = self.stretches.product, self.history
         names = tuple(history.products[row] for row in rows.tolist())
         seen = self._known_ahead(policy)
+        shelf = None if history.shelf is None else history.shelf.of(rows)
         if history.room is None:
-            bound = policy.of(names, history.pack_size[rows], limits=history.limits)
+            bound = policy.of(names, history.pack_size[rows], limits=history.limits, shelf=shelf)
             return self._replayed(bound, demand, self.stretches.taken(seen))
-        orders = policy.of(names, history.pack_size[rows], history.room.of(rows), limits=history.limits)
+        room = history.room.of(rows)
+        orders = policy.of(names, history.pack_size[rows], room, limits=history.limits, shelf=shelf)
         found = self._replayed_together(orders, demand, seen)
         if (beyond := int(np.count_nonzero(self.beyond(found)))) > 0:
             raise EvaluationError(f"{policy.name}: orders beyond the shared limit on {beyond} days of a replay")
@@ -274,7 +277,7 @@ class OrderSpan:
             features=features,
             opening=self._opening,
             shelf_days=self._shelf_days,
-            astray=taken(self.history.shrinkage[:, self.days]),
+            astray=taken(self.history.astray[:, self.days]),
         )
         return self._reckoned(units, self.stretches.placed)
 
@@ -296,7 +299,7 @@ class OrderSpan:
             opening=self._opening,
             starts=stretches.first,
             shelf_days=self._shelf_days,
-            astray=self.history.shrinkage[:, self.days][stretches.product] * active,
+            astray=self.history.astray[:, self.days][stretches.product] * active,
         )
         return self._reckoned(units, stretches.placed_by_day)
 

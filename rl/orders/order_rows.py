@@ -20,7 +20,7 @@ import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.errors import TrainingError
-from rl.inventory.order_days import covered_days
+from rl.inventory.order_days import DemandAhead, covered_days
 from rl.inventory.order_policy import OrderPolicy, ProductOrders, network_inputs
 from rl.inventory.policies.forecast_levels import ForecastBaseStock
 from rl.inventory.stock import StockStates, after_period
@@ -151,8 +151,8 @@ class _Days:
         """Return the days with those levels instead, and what they lead to on the days that the order lasts for."""
         span, money = self._span, self._span.money
         position = self._pipeline.sum(axis=1)
-        wished = np.maximum(np.floor(self._level(offset) - position + 0.5), 0).astype(np.int64)
-        order = self._orders.limits.nearest(wished, position)
+        ahead_of = DemandAhead(span.forecasts[self._product, self._day], self._lead, self._gaps)
+        order = self._orders.rounded(self._level(offset) - position, position, ahead_of)
         states, following, earned = StockStates(self._pipeline), self._pipeline, np.zeros(self.n)
         for ahead in range(self._lead + int(self._gaps.max())):
             following = np.where((self._gaps == ahead)[:, None], states.pipeline, following)

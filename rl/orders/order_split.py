@@ -12,7 +12,7 @@ from hashlib import sha256
 import numpy as np
 
 from conf.paths import Lake, Run
-from conf.specs.orders import order_prices
+from conf.specs.orders import USUAL_TAIL, DemandTail, order_prices
 from conf.specs.scenario import Pipeline
 from conf.specs.spec_hash import data_spec_hash
 from rl.data.description import DatasetDescription, SplitDescription, read_description
@@ -49,7 +49,7 @@ class OrderDataset:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of schema version, spec, partitions, packs, categories, splits, days of orders and kind of forecasts."""
+        """Hash of schema version, spec, partitions, packs, categories, splits, days of orders, forecasts and tail."""
         manifest = next(iter(self.published.manifests.values()))
         content = {
             "schema_version": manifest.schema_version,
@@ -68,6 +68,8 @@ class OrderDataset:
             content["weekdays"] = self.history.order_days.weekdays
         if self.corrects_forecasts:
             content["corrects_forecasts"] = True
+        if self.demand_tail != USUAL_TAIL:
+            content["demand_tail"] = self.demand_tail
         return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
     @property
@@ -75,6 +77,12 @@ class OrderDataset:
         """Whether the scenario asks for forecasts that follow their errors."""
         orders = self.pipeline.scenario.orders
         return orders is not None and orders.corrects_forecasts
+
+    @property
+    def demand_tail(self) -> DemandTail:
+        """What the scenario declares of demand beyond the largest stock."""
+        orders = self.pipeline.scenario.orders
+        return USUAL_TAIL if orders is None else orders.demand_tail
 
     @cached_property
     def money(self) -> Money:

@@ -12,7 +12,7 @@ from rl.errors import NothingCounted, PolicyError
 from rl.inventory.forecast_correction import WINDOWS
 from rl.inventory.limits import UnitLimits
 from rl.inventory.order_days import OrderDays, covered_days
-from rl.inventory.order_policy import OrderPolicy
+from rl.inventory.order_policy import OrderPolicy, ProductOrders
 from rl.inventory.shared_orders import Room
 from rl.inventory.stock import StockStates
 from rl.orders.order_history import OrderHistory
@@ -36,6 +36,9 @@ class TomorrowOrders:
         held_back: units that would be ordered too, if the products shared no limit.
         held_by_most: units that would be ordered too, but for the most that may be on hand and on the way.
         never_fits: products whose smallest order, in whole packs, is more than may be on hand and on the way.
+        is_coarse: products whose smallest order is more than twice what an empty shelf is filled up to: it is ordered
+            where waiting would lose more than it costs to hold.
+        is_unworthy: of these, products that nothing is ordered of even so.
         most_units: of a product, on hand and on the way after an order; None for no limit.
         room: that they share; `taken` is that of products without a line. None without a shared limit.
         days_covered: that the orders last for, from the day on, until the next ones arrive.
@@ -56,6 +59,8 @@ class TomorrowOrders:
     held_back: IntArray
     held_by_most: IntArray
     never_fits: BoolArray
+    is_coarse: BoolArray
+    is_unworthy: BoolArray
     most_units: int | None = None
     room: Room | None = None
     days_covered: int = 1
@@ -73,7 +78,20 @@ class TomorrowOrders:
     @property
     def never_ordered(self) -> tuple[str, ...]:
         """Natural keys of the products whose smallest order is more than may be on hand and on the way."""
-        return tuple(self.products[row] for row in np.flatnonzero(self.never_fits).tolist())
+        return self._named(self.never_fits)
+
+    @property
+    def coarse_packs(self) -> tuple[str, ...]:
+        """Natural keys of the products whose smallest order is more than twice what is ordered up to."""
+        return self._named(self.is_coarse)
+
+    @property
+    def not_worth_a_pack(self) -> tuple[str, ...]:
+        """Natural keys of the products whose smallest order costs more than it brings, so that none is placed."""
+        return self._named(self.is_unworthy)
+
+    def _named(self, rows: BoolArray) -> tuple[str, ...]:
+        return tuple(self.products[row] for row in np.flatnonzero(rows).tolist())
 
     def __len__(self) -> int:
         return len(self.products)
@@ -94,11 +112,15 @@ class TomorrowOrders:
         wanted = f"about {self.forecast[row]:.0f} will be asked for {until}"
         if self.order[row]:
             pack = f" in packs of {self.pack_size[row]}" if self.pack_size[row] > 1 else ""
+            if 2 * (self.level[row] - have) < self.order[row]:
+                pack += ", the least there is, since waiting would lose more than it costs to hold"
             return f"{wanted}; {rest}: {self.order[row]:,} more{pack}{left_out}"
         if self.never_fits[row]:
             return f"{wanted}; {rest}: nothing, since the smallest order is more than the {self.most_units:,} allowed"
         short = self.level[row] - have
-        told = "enough" if short <= 0 else f"{short:.0f} short, less than is ordered at once"
+        why = "and the least that can be ordered costs more than it brings"
+        why = why if self.is_unworthy[row] else "less than is ordered at once"
+        told = "enough" if short <= 0 else f"{short:.0f} short, {why}"
         return f"{wanted}; {rest}: {'nothing' + left_out if left_out else told}"
 
     def _overdue_in_words(self, row: int) -> str:
@@ -137,13 +159,16 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     weekday = np.array([history.next_day.weekday()], dtype=np.int64)
     gaps = np.repeat(history.order_days.gaps(weekday), len(listed))
     states = StockStates(history.next_pipeline[listed], np.column_stack([forecasts, gaps]))
-    bound = policy.of(names, history.pack_size[listed], _room(history), limits=history.limits)
+    packs, shelf = history.pack_size[listed], None if history.shelf is None else history.shelf.of(listed)
+    bound = policy.of(names, packs, _room(history), limits=history.limits, shelf=shelf)
     level, order = bound.advise(states)
     free = order if bound.room is None else bound.without_room().order(states)
     limits = history.limits or policy.fitted_under
-    unbounded = policy.of(names, history.pack_size[listed], limits=replace(limits, most_units=None)).order(states)
+    unbounded = policy.of(names, packs, limits=replace(limits, most_units=None), shelf=shelf).order(states)
     due = None if history.next_due is None else history.next_due[listed]
     on_hand = states.stock if due is None else states.stock - due
+    never_fits = bound.limits.smallest > bound.limits.storage
+    is_coarse, is_unworthy = _beyond_levels(bound, states)
     found = TomorrowOrders(
         day=history.next_day,
         products=names,
@@ -152,11 +177,13 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         on_the_way=states.position - on_hand,
         forecast=covered_days(forecasts, history.lead_days, gaps).sum(axis=1),
         level=level,
-        pack_size=history.pack_size[listed],
+        pack_size=packs,
         order=order,
         held_back=np.maximum(free - order, 0),
         held_by_most=np.maximum(unbounded - free, 0),
-        never_fits=bound.limits.smallest > bound.limits.storage,
+        never_fits=never_fits,
+        is_coarse=is_coarse & ~never_fits,
+        is_unworthy=is_unworthy & ~never_fits,
         most_units=limits.most_units,
         room=bound.room,
         days_covered=history.lead_days + int(gaps[0]),
@@ -166,6 +193,18 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
     )
     refuse_wrong_orders(found, limits)
     return found
+
+
+def _beyond_levels(orders: ProductOrders, states: StockStates) -> tuple[BoolArray, BoolArray]:
+    """Return products whose smallest order is more than twice the level of an empty shelf, and those it isn't worth.
+
+    As if the products shared no limit; `(n_products,)` each.
+    """
+    empty = StockStates(np.zeros_like(states.pipeline), states.features)
+    level, order = orders.without_room().advise(empty)
+    smallest = orders.limits.smallest
+    is_coarse = (smallest > 1) & (level > 0) & (2 * level < smallest)
+    return is_coarse, is_coarse & (order == 0)
 
 
 def no_orders_problem(days: OrderDays, day: date) -> str:

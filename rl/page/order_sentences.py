@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rl.figures.night import NightFigures
-from rl.figures.orders import OrderFigures, SharedLimitFigures, WayToOrder
+from rl.figures.orders import Censored, OrderFigures, SharedLimitFigures, WayToOrder
 from rl.figures.values import Spread
 from rl.page.wording import count, counted, number, share, signed, signed_range
 
@@ -45,6 +45,8 @@ def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
         "wrong.",
         f"Orders are {_placed(orders)}taken to arrive {days} after they are placed, as promised, by every way alike."
         f"{_lasting(orders)}",
+        "What comes in on a day counts as there from the day's start. What went astray in the log, or turned up, does "
+        "so under every way alike, as far as it is there.",
         _censored(orders),
         *_wasted(orders),
         *_shared(orders),
@@ -127,11 +129,30 @@ def _censored(orders: OrderFigures) -> str:
     if not found.share:
         return "On no tested day a product ran out, so that all of its demand stands in the log."
     return (
-        f"On {share(found.share)} of the tested product-days nothing was left in the end: what more would have been "
-        f"asked for stands in no log. It was estimated from like days, {found.draws} times from weeks drawn anew, and "
-        f"adds {share(found.added)} to what was sold ({share(found.added_lower)} to {share(found.added_upper)}); all "
-        "intervals hold that doubt."
+        f"On {share(found.share)} of the tested product-days nothing was left while shoppers came: what more would "
+        f"have been asked for stands in no log. It was estimated from like days, {found.draws} times from weeks drawn "
+        f"anew, and adds {share(found.added)} to what was sold ({share(found.added_lower)} to "
+        f"{share(found.added_upper)}); all intervals hold that doubt.{_tail(found)}"
     )
+
+
+def _tail(found: Censored) -> str:
+    """Return what is declared beyond what any day shows; empty of nights that don't tell."""
+    if found.tail is None or found.declared is None:
+        return ""
+    if not found.declared:
+        return " None of it lies beyond what like days show."
+    return (
+        f" On {share(found.declared)} of like days demand lies beyond all that they ever had in stock: how far is "
+        f"declared, {_TAILS[found.tail]} (orders.demand_tail), and not measured."
+    )
+
+
+_TAILS = {
+    "negative_binomial": "by a negative binomial law fitted to all days",
+    "geometric": "as if it went on declining at the last known rate",
+    "at_bound": "as the least that is possible",
+}
 
 
 def winner_sentence(figures: NightFigures, orders: OrderFigures) -> str:
@@ -241,10 +262,28 @@ def list_sentence(orders: OrderFigures) -> str:
             f"{'its' if one else 'their'} smallest order, in whole packs, is more than orders.most_units allows on "
             "hand and on the way."
         )
+    left_out += _coarse(orders)
     return (
         f"{counted(orders.units_ordered, 'unit')} of {counted(orders.n_ordered, 'product')}, of "
         f"{count(orders.n_lines)} that were looked at.{left_out}"
     )
+
+
+def _coarse(orders: OrderFigures) -> str:
+    """Return which products come in packs that hold far more than is wanted of them; empty without any."""
+    if not orders.n_coarse:
+        return ""
+    one = orders.n_coarse == 1
+    told = (
+        f" Of {counted(orders.n_coarse, 'product')}{named(orders.coarse, orders.n_coarse)} the smallest order, in "
+        f"whole packs, is more than twice what is ordered up to: it is placed where waiting would lose more than "
+        "holding it costs."
+    )
+    if not orders.n_unworthy:
+        return told
+    which = "It" if one else f"{count(orders.n_unworthy)} of them{named(orders.unworthy, orders.n_unworthy)}"
+    never = "is never ordered, since a pack" if orders.n_unworthy == 1 else "are never ordered, since a pack"
+    return f"{told} {which} {never} would cost more than it brings: ask for smaller packs."
 
 
 def losing_sentence(orders: OrderFigures) -> str:

@@ -106,7 +106,7 @@ COMPANY: dict[str, dict[str, Any]] = {
         f"orders.{name}": REPLAYED
         for name in (
             *("candidates", "least_order", "most_units", "shared_limit", "weekdays", "shelf"),
-            "corrects_forecasts",
+            *("corrects_forecasts", "demand_tail"),
         )
     },
     "orders.shared_limit.of": REPLAYED | {"orders.shared_limit": {"of": "units", "at_most": 100}},

@@ -49,3 +49,11 @@ def test_limits_that_are_none_are_refused_together() -> None:
 def test_limits_of_other_products_are_refused() -> None:
     with pytest.raises(InventoryError, match="2 products, limits of 1"):
         WithinLimits(BaseStock(3), _limits(1, 0, 9)).order(states((1,), (2,)))
+
+
+def test_a_product_that_needs_some_gets_the_least_that_fits() -> None:
+    """Nothing where even that doesn't fit, and what is nearest where that is something."""
+    limits = OrderLimits(np.array([6, 6, 6, 6]), np.array([0, 10, 0, 0]), np.array([99, 99, 5, 99]))
+    wished, position, some = np.array([2, 2, 2, 13]), np.zeros(4, dtype=np.int64), np.ones(4, dtype=np.bool_)
+    assert limits.nearest(wished, position).tolist() == [0, 0, 0, 12]
+    assert limits.nearest(wished, position, needs_some=some).tolist() == [6, 12, 0, 12]

@@ -12,9 +12,12 @@ from scipy.stats import norm
 
 from conf.specs.orders import ACTOR_LEARNERS, VALUE_LEARNERS
 from rl.errors import PolicyError
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import LEVELS, OFFSETS, ORDER_POLICY_FILE, OrderPolicy, load_order_policy
 from rl.inventory.plan_tables import PlanTable, PlanTables
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel
+from rl.inventory.shared_orders import Room
+from rl.inventory.shelf_life import ShelfLife
 from rl.inventory.stock import StockStates
 from rl.policy.network import DenseNetwork
 from tests.rl.inventory.an_order_policy import LEAD, PRODUCTS, a_network, a_policy
@@ -190,3 +193,40 @@ def test_a_missing_network_is_an_error() -> None:
     """Rather than orders by nothing."""
     with pytest.raises(PolicyError, match="orders by a network and has none"):
         a_policy(method="hindsight").of(PRODUCTS, ONES).advise(EMPTY)
+
+
+def packs_of(plum: int, *, on_hand: int = 0, **given: Any) -> int:
+    """What is ordered of plums that come in packs of that size: 10 are asked for a day, of which each brings 9.9."""
+    states = StockStates(np.array([[9, 9], [9, 9], [on_hand, 0]], dtype=np.int64), FORECASTS)
+    return int(a_policy().of(PRODUCTS, np.array([1, 1, plum]), **given).order(states)[2])
+
+
+def test_a_product_whose_level_is_below_half_a_pack_is_ordered_before_it_sells_out() -> None:
+    """A level of 43: packs of 100 would round to nothing, with an empty shelf, too, and never be ordered again."""
+    assert packs_of(100) == 100
+    assert packs_of(200, on_hand=28) == 200
+    # The stock lasts until the next order arrives, or so nearly that holding 200 for a day costs more.
+    assert packs_of(200, on_hand=29) == packs_of(200, on_hand=30) == 0
+    # As many as 1,900 bring something, in 190 days; more cost more to hold than they bring.
+    assert packs_of(1900) == 1900
+    assert packs_of(2200) == 0
+    # What is too large for the most that there may be stays out, and a least order is a pack.
+    assert packs_of(100, limits=UnitLimits(0, 99)) == 0
+    assert packs_of(1, limits=UnitLimits(100, None)) == 100
+
+
+def test_a_pack_that_is_wasted_before_it_is_sold_is_not_ordered() -> None:
+    """Three days of life sell 30 of 100: they bring 297, and 70 that are thrown away cost 5 each, or nothing."""
+    for cost, charged, expected in ((5, True, 0), (5, False, 100), (1, True, 100)):
+        shelf = ShelfLife(np.array([0, 0, 3]), np.full(3, cost * 1_000_000), is_charged=charged)
+        assert packs_of(100, shelf=shelf) == expected
+    assert packs_of(100, shelf=ShelfLife(np.zeros(3, dtype=np.int64), None, is_charged=True)) == 100
+
+
+def test_room_that_costs_something_is_part_of_what_a_pack_costs() -> None:
+    """At .1 a piece and day 100 are held for 10 days; at 1 they bring less than their room costs."""
+    room = Room(np.ones(3, dtype=np.int64), 10**6)
+    states = StockStates(np.array([[9, 9], [9, 9], [0, 0]], dtype=np.int64), FORECASTS)
+    bound = a_policy().of(PRODUCTS, np.array([1, 1, 100]), room)
+    assert bound.at(0.1)._advise(states)[1][2] == 100
+    assert bound.at(3.0)._advise(states)[1][2] == 0

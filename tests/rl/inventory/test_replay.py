@@ -92,3 +92,25 @@ def test_what_goes_astray_goes_before_what_is_wasted_and_all_units_add_up() -> N
     assert (found.opening + found.order.sum(axis=1) - gone.sum(axis=1) == found.closing).all()
     assert (found.stock - found.sales - found.astray - found.wasted == found.left_over).all()
     assert (found.left_over >= 0).all()
+
+
+def test_what_could_not_go_astray_is_owed_by_what_turns_up_and_not_by_deliveries() -> None:
+    """40 go astray in the log where a lean policy has 6 left: it loses these alone, and keeps all that comes later.
+
+    Of the 50 that turn up, 34 never left it.
+    """
+    demand, astray = np.full((1, 6), 2), np.array([[0, 40, 0, 0, -50, 3]])
+    found = replayed(BaseStock(10), demand, rules(1), opening=np.array([[6]]), astray=astray)
+    assert found.astray is not None
+    assert found.astray[0].tolist() == [0, 6, 0, 0, -16, 3]
+    assert found.left_over[0].tolist() == [4, 0, 0, 6, 22, 19]
+    assert found.order[0].tolist() == [4, 2, 8, 2, 2, 0]
+
+
+def test_a_count_that_was_too_high_makes_no_stock() -> None:
+    """5 turn up by a wrong count and are gone by the next one; sold in between, the next delivery owes them."""
+    demand, astray = np.array([[2, 5, 0, 0]]), np.array([[-5, 5, 0, 0]])
+    found = replayed(BaseStock(7), demand, rules(1), opening=np.array([[2]]), astray=astray)
+    without = replayed(BaseStock(7), demand, rules(1), opening=np.array([[2]]))
+    assert found.astray is not None and found.astray.sum() == 0
+    assert found.left_over[0, -1] == without.left_over[0, -1]

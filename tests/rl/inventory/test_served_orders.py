@@ -51,6 +51,18 @@ def test_a_plan_is_served_as_it_is_led() -> None:
     assert found["order"].tolist() == policy.of(PRODUCTS, ONES).order(EMPTY).tolist()
 
 
+def test_a_call_tells_which_products_don_t_keep() -> None:
+    """A pack that is larger than what is wanted is ordered as the policy orders it; days below 0 are refused."""
+    large: dict[str, list[object]] = {**COLUMNS, "pack_size": [1, 1, 100]}
+    asked = ServedOrders(a_policy())
+    assert asked.predict(large)["order"].tolist()[2] == 100
+    wasted = {**large, "shelf_days": [0, 0, 3], "waste_cost": [0.0, 0.0, 5.0]}
+    assert asked.predict(wasted)["order"].tolist()[2] == 0
+    assert asked.predict({**large, "shelf_days": [0, 0, 3]})["order"].tolist()[2] == 100
+    with pytest.raises(PolicyError, match="shelf_days and waste_cost are at least 0"):
+        asked.predict({**large, "shelf_days": [0, 0, -1]})
+
+
 def test_limits_of_a_call_go_before_those_of_the_fit() -> None:
     """What isn't given, or -1, is as it was fitted; 0 stands for no limit; shared limits as for the policy."""
     policy = a_policy(least_order=2, most_units=30)
@@ -125,6 +137,8 @@ def test_a_saved_model_names_its_columns_and_answers_its_own_example(
         *(f"units_in_{day}d" for day in days),
         *(f"forecast_{day}d" for day in (*days, policy.costs.lead_time)),
         "pack_size",
+        "shelf_days",
+        "waste_cost",
     ]
     (order,) = model.predict(model.input_example)["order"]
     assert order >= 0

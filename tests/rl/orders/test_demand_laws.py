@@ -7,6 +7,8 @@ import pytest
 
 from rl.errors import InventoryError
 from rl.orders.demand_laws import LawDays, fit_laws
+from rl.orders.order_basis import OrderBasis
+from tests.rl.orders.order_datasets import a_night, dataset_of
 
 
 def censored_days(stock_share: float, seed: int = 1) -> tuple[LawDays, np.ndarray]:
@@ -41,6 +43,35 @@ def test_each_band_of_forecasts_has_a_law_where_it_shows_enough() -> None:
     assert len(laws.fitted) == 4
     np.testing.assert_array_equal(laws.stratum[:, 0], laws.stratum[:, 1])
     assert laws.strata(np.array([1.0, 3.0, 9.0, 30.0]), np.zeros(4, dtype=bool)).tolist() == [0, 1, 2, 3]
+
+
+def test_what_is_declared_beyond_the_largest_stock_is_told_and_drawn() -> None:
+    """Where bounds are taken for demand the least is drawn; how much lies there is the same, whatever is declared."""
+    days, demand = censored_days(1.0)
+    drawn = {}
+    for tail in ("at_bound", "geometric", "negative_binomial"):
+        laws = fit_laws(days, tail=tail)
+        told = laws.declared_chance(days.forecasts, days.is_promoted)
+        assert told == pytest.approx(fit_laws(days).declared_chance(days.forecasts, days.is_promoted))
+        assert {fit.tail for fit in laws.fitted} == {tail}
+        generator = np.random.default_rng(0)
+        drawn[tail] = laws.completed(days.sold, days.ran_out, days.forecasts, days.is_promoted, generator).sum()
+    assert drawn["at_bound"] < 0.97 * drawn["geometric"] < drawn["negative_binomial"]
+    assert told == pytest.approx(0.156, abs=0.001)
+    assert 0 < told < (demand >= days.sold).mean()
+
+
+def test_a_night_s_laws_have_the_tail_that_its_scenario_declares() -> None:
+    """Those that candidates are fitted on and those that they are judged by; left out, it is geometric."""
+    usual = a_night()[1]
+    assert {fit.tail for fit in usual.laws.fitted} == {"geometric"}
+    span = usual.span(usual.dataset.splits["test"])
+    least = OrderBasis.of(dataset_of(usual.dataset.history, demand_tail="at_bound"))
+    assert {fit.tail for fit in least.laws.fitted} == {"at_bound"}
+    drawn = [sum(int(one.sum()) for one in basis.doubted_demand(span, 3)) for basis in (usual, least)]
+    assert drawn[1] < drawn[0]
+    assert 0 < usual.declared_chance(span) < 0.1
+    assert least.declared_chance(span) == pytest.approx(usual.declared_chance(span))
 
 
 def test_few_days_have_one_law_for_all() -> None:

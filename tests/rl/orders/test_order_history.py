@@ -62,3 +62,25 @@ def test_what_is_due_or_overdue_is_told_from_what_is_there(tmp_path: Path, obser
     assert (found.next_overdue is not None) == observes
     if found.next_overdue is not None:
         assert found.next_overdue.tolist() == overdue.tolist()
+
+
+def test_days_that_sold_out_before_something_came_in_hide_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows say so, though something was left in the end; a morning's empty shelf counts where the shop is filled so."""
+    days = a_shop(n_products=4, n_days=60)
+    history, usual = history_of(days), days.ran_out
+    units = history.units
+    filled = history.is_known & ~history.ran_out & (units["received"] > 0)
+    at_noon, at_dawn = filled & (units["opening"] > 0), filled & (units["opening"] == 0)
+    assert at_noon.any() and at_dawn.any()
+    told = usual | np.pad(at_noon, ((0, 0), (0, 1)))
+    for where, is_told, expected in (
+        ("morning", usual, history.ran_out),
+        ("noon", told, history.ran_out | at_noon | at_dawn),
+    ):
+        monkeypatch.setattr(type(days), "ran_out", is_told)
+        settings, _ = write_order_lake(tmp_path / where, days)
+        lake, horizon = Lake(settings.lake, SOURCE), history.last_day
+        found = read_history(PIPELINE, lake, read_transitions(PIPELINE, lake, horizon), horizon)
+        np.testing.assert_array_equal(found.ran_out, expected, err_msg=where)

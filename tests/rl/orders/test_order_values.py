@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from conf.specs.orders import ACTOR_LEARNERS, ROW_LEARNERS, VALUE_LEARNERS, OrderCandidate, OrderMethod
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import PolicyError, TrainingError
+from rl.inventory.order_days import DemandAhead
 from rl.inventory.order_policy import OFFSETS, OrderPolicy, load_order_policy
 from rl.inventory.policies.forecast_levels import ForecastBaseStock
 from rl.orders.order_basis import OrderBasis
@@ -56,8 +57,8 @@ def test_relabelled_rows_are_what_stock_and_demand_would_have_done() -> None:
         forecasts = span.forecasts[[product], day]
         level = rule.levels(forecasts, bound.quantiles() + OFFSETS[int(found.action[row])])[0]
         shelf = history.pipeline[product, span.days][day].tolist()
-        wish = np.array([max(int(np.floor(level - sum(shelf) + 0.5)), 0)])
-        order = int(bound.limits.nearest(wish, np.array([sum(shelf)]))[0])
+        ahead_of, there = DemandAhead(forecasts, lead, np.ones(1, dtype=np.int64)), np.array([sum(shelf)])
+        order = int(bound.rounded(level - there, there, ahead_of)[0])
         stock, queue = shelf[0], [*shelf[1:], order]
         following = None
         for ahead in range(lead):

@@ -17,8 +17,9 @@ from rl.inventory.shared_orders import Room
 from rl.orders import order_night
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_history import OrderHistory
+from rl.orders.order_replay import OrderSpan
 from rl.orders.tomorrow import TomorrowOrders, refuse_wrong_orders, tomorrow_orders
-from tests.rl.orders.order_datasets import a_night, dataset_of
+from tests.rl.orders.order_datasets import a_night, dataset_of, true_demand_of
 
 
 def a_policy(**given: Any) -> OrderPolicy:
@@ -139,6 +140,32 @@ def test_a_line_names_the_limit_that_holds_it_back() -> None:
     shared = Room(np.ones(len(packs), dtype=np.int64), held.order.sum() // 2 + (held.on_hand + held.on_the_way).sum())
     both = tomorrow_orders(policy, replace(history, limits=UnitLimits(0, most), room=shared))
     np.testing.assert_array_equal(both.order + both.held_back + both.held_by_most, free.order)
+
+
+@pytest.mark.parametrize("method", ["newsvendor", "projected_level"])
+def test_a_product_with_large_packs_is_ordered_where_nothing_is_left_and_named(method: str) -> None:
+    """In the list and in replays: packs of 96 of what sells 2 a day, which no level reaches half of."""
+    days, basis = a_night()
+    history, policy = basis.dataset.history, a_policy(method=method)
+    sold = history.units["sold"].sum(axis=1) / np.maximum(history.is_known.sum(axis=1), 1)
+    row = int(np.argmin(np.where(history.is_listed, sold, np.inf)))
+    packs, empty = history.pack_size.copy(), history.next_pipeline.copy()
+    packs[row], empty[row] = 96, 0
+    made = replace(history, pack_size=packs, next_pipeline=empty)
+    found = tomorrow_orders(policy, made)
+    line = found.products.index(history.products[row])
+    assert 0 < 2 * found.level[line] < 96 == found.order[line]
+    assert found.coarse_packs == (history.products[row],) and not found.not_worth_a_pack
+    assert "96 more in packs of 96, the least there is, since waiting would lose more" in found.reason(line)
+    span = OrderSpan(made, basis.forecasts, basis.dataset.money, basis.dataset.splits["test"])
+    led = span.led(policy, true_demand_of(days, span))
+    assert led.flows["ordered"][row].sum() >= 96
+    assert led.lost[row].sum() < 0.2 * led.flows["sold"][row].sum()
+    # A pack for years isn't worth it: never ordered, and named.
+    packs[row] = 9600
+    never = tomorrow_orders(policy, replace(made, pack_size=packs))
+    assert not never.order[line] and never.not_worth_a_pack == (history.products[row],)
+    assert never.reason(line).endswith("short, and the least that can be ordered costs more than it brings")
 
 
 def test_products_that_were_not_counted_have_no_line() -> None:

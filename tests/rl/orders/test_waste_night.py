@@ -20,7 +20,7 @@ from rl.orders.order_fitting import tuned_numbers
 from rl.orders.order_judging import TODAY, JudgedOrders, judge_orders, led_orders
 from rl.orders.order_night import OrderTruth
 from rl.orders.order_replay import OrderSpan
-from tests.rl.orders.order_datasets import a_night, dataset_of
+from tests.rl.orders.order_datasets import a_night, dataset_of, true_demand_of
 from tests.rl.orders.shop_history import PIPELINE
 from tests.rl.orders.test_tomorrow import a_policy
 
@@ -70,6 +70,41 @@ def test_waste_is_charged_at_its_cost_and_never_held_over_night(is_shared: bool)
     # A shelf that is empty since the rest was thrown away hid no demand.
     emptied = (wasted > 0) & (charged.flows["closing"] == 0)
     assert emptied.any() and not charged.flows["ran_out"][emptied].any()
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_waste_that_a_log_holds_is_charged_to_today_s_rule_and_leaves_no_other_replay(is_shared: bool) -> None:
+    """A shop that throws away what is past its days: its log, replayed, wastes what the shop did, and so does any rule.
+
+    What the shop threw away isn't in the log by name, but in its shrinkage.
+    """
+    shop, basis = a_night()
+    days, n = slice(20, 181), len(basis.dataset.history.products)
+    units = basis.dataset.history.units
+    kept = replace(
+        basis.dataset.history,
+        shelf=ShelfLife(np.full(n, 3), np.full(n, COST), is_charged=True),
+        room=Room(np.ones(n, dtype=np.int64), 10**9) if is_shared else None,
+        units=dict(units) | {"closing": units["opening"] + units["received"] - units["sold"]},
+    )
+    truth = OrderSpan(kept, basis.forecasts, basis.dataset.money, days)
+    demand = true_demand_of(shop, truth)
+    wasted = truth.led_as_logged(demand)
+    written = {name: np.zeros_like(one) for name, one in kept.units.items()} | {"ordered": units["ordered"]}
+    for name in ("opening", "sold", "closing"):
+        written[name][:, days] = wasted.flows[name]
+    known = kept.is_known.copy()
+    known[:, : days.start] = False
+    log = replace(kept, is_known=known, units=written)
+    assert wasted.flows[WASTED].sum() > 1000 and not log.astray.any()
+    np.testing.assert_array_equal(log.shrinkage[:, days], wasted.flows[WASTED])
+    span = OrderSpan(log, basis.forecasts, basis.dataset.money, days)
+    for found, expected in (
+        (span.led_as_logged(demand), wasted),
+        (span.led(a_policy(), demand), truth.led(a_policy(), demand)),
+    ):
+        np.testing.assert_array_equal(found.flows[WASTED], expected.flows[WASTED])
+        np.testing.assert_array_equal(found.earned, expected.earned)
 
 
 def test_a_charge_makes_tuned_orders_smaller() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from conf.specs.orders import OrderCandidate
 from rl.errors import EvaluationError, PolicyError, TrainingError
-from rl.inventory.order_days import EVERY_DAY, OrderDays
+from rl.inventory.order_days import EVERY_DAY, DemandAhead, OrderDays
 from rl.inventory.order_policy import OFFSETS
 from rl.inventory.policies.forecast_levels import ForecastBaseStock
 from rl.inventory.shared_orders import Room
@@ -151,8 +151,8 @@ def test_relabelled_rows_are_of_days_of_orders_and_earn_what_the_order_lasts_for
             forecasts = span.forecasts[[product], day, : lead + gap]
             level = rule.levels(forecasts, bound.quantiles(gap) + OFFSETS[int(found.action[row])])[0]
             shelf = history.pipeline[product, span.days][day].tolist()
-            wish = np.array([max(int(np.floor(level - sum(shelf) + 0.5)), 0)])
-            order = int(bound.limits.nearest(wish, np.array([sum(shelf)]))[0])
+            ahead_of, there = DemandAhead(forecasts, lead, np.array([gap])), np.array([sum(shelf)])
+            order = int(bound.rounded(level - there, there, ahead_of)[0])
             stock, queue, earned, following = shelf[0], [*shelf[1:], order], -500_000 * (order > 0), None
             for ahead in range(lead + gap):
                 if ahead == gap:

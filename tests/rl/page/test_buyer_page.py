@@ -155,13 +155,29 @@ def test_forecasts_that_follow_their_errors_are_told_where_the_scenario_asks() -
 
 
 def test_what_is_declared_is_said_with_its_doubt() -> None:
-    """Demand that doesn't depend on orders, arrival as promised, and what days that ran out hide."""
-    first, second, third = declared_sentences(orders())
+    """Demand that doesn't depend on orders, arrival as promised and first thing, and what days that ran out hide."""
+    first, second, comes, third = declared_sentences(orders())
     assert first.startswith("Declared, not measured: demand doesn't depend on what is ordered")
     assert "3 days after" in second
+    assert "there from the day's start" in comes and "went astray in the log, or turned up, does so" in comes
     assert "20.0%" in third and "(8.0% to 12.0%)" in third
     nothing = Censored(share=0.0, added=0.0, added_lower=0.0, added_upper=0.0, draws=20)
-    assert "all of its demand stands in the log" in declared_sentences(orders(censored=nothing))[2]
+    assert "all of its demand stands in the log" in declared_sentences(orders(censored=nothing))[3]
+
+
+def test_the_declared_tail_of_demand_is_said_with_its_share() -> None:
+    """Earlier nights told none, and say nothing of it."""
+    assert "orders.demand_tail" not in declared_sentences(orders())[3]
+    for tail, said in (
+        ("geometric", "as if it went on declining at the last known rate"),
+        ("negative_binomial", "by a negative binomial law fitted to all days"),
+        ("at_bound", "as the least that is possible"),
+    ):
+        found = orders().censored.model_copy(update={"tail": tail, "declared": 0.013})
+        told = declared_sentences(orders(censored=found))[3]
+        assert "On 1.3% of like days demand lies beyond all that they ever had in stock" in told and said in told
+        none = found.model_copy(update={"declared": 0.0})
+        assert told and "None of it lies beyond" in declared_sentences(orders(censored=none))[3]
 
 
 def test_products_that_are_sold_at_a_loss_are_named() -> None:
@@ -180,6 +196,14 @@ def test_products_without_a_line_are_told() -> None:
     assert "order by hand (a, b, c, d, e and 3 more)." in named
     never = list_sentence(orders(n_never=1, never=("a",)))
     assert "1 product can never be ordered (a): its smallest order, in whole packs, is more than orders.most" in never
+    coarse = list_sentence(orders(n_coarse=2, coarse=("a", "b")))
+    assert "Of 2 products (a, b) the smallest order, in whole packs, is more than twice what is ordered" in coarse
+    unworthy = list_sentence(orders(n_coarse=1, coarse=("a",), n_unworthy=1, unworthy=("a",)))
+    assert unworthy.endswith(
+        " It is never ordered, since a pack would cost more than it brings: ask for smaller packs."
+    )
+    some = list_sentence(orders(n_coarse=3, coarse=tuple("abc"), n_unworthy=2, unworthy=("a", "b")))
+    assert " 2 of them (a, b) are never ordered, since a pack would cost more than it brings" in some
     untold = list_sentence(orders(n_untold_packs=2, untold_packs=("a", "b")))
     assert "2 products are ordered by the piece, since items tell no pack_size of them (a, b) while" in untold
     assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
@@ -229,13 +253,13 @@ def test_page_can_tell_what_persons_decided_about_deliveries() -> None:
 def test_a_shared_limit_is_declared_with_what_today_s_rule_did_to_it() -> None:
     """What the list takes of it and holds back for it; a night without one says nothing of the kind."""
     found = orders()
-    assert len(declared_sentences(found)) == 3 and shared_sentence(FIGURES, found) == ""
+    assert len(declared_sentences(found)) == 4 and shared_sentence(FIGURES, found) == ""
     shared = SharedLimitFigures(of="cost", limit=2500, price=0.0013, taken=2490.5, held_back=12)
     today, chosen = found.ways
     told = found.model_copy(
         update={"shared": shared, "ways": (today.model_copy(update={"days_beyond": 0.2, "fullest": 1.3}), chosen)}
     )
-    declared = declared_sentences(told)[3]
+    declared = declared_sentences(told)[4]
     assert "2,500.00 of stock by its cost" in declared and "weeks alone" in declared
     assert "orders beyond it on 20.0% of the tested days" in declared
     sentence = shared_sentence(FIGURES, told)
