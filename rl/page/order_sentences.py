@@ -129,9 +129,9 @@ def _censored(orders: OrderFigures) -> str:
     if not found.share:
         return "On no tested day a product ran out, so that all of its demand stands in the log."
     return (
-        f"On {share(found.share)} of the tested product-days nothing was left while shoppers came: what more would "
-        f"have been asked for stands in no log. It was estimated from like days, {found.draws} times from weeks drawn "
-        f"anew, and adds {share(found.added)} to what was sold ({share(found.added_lower)} to "
+        f"On {share(found.share)} of the tested product-days nothing was left while the shop was open: what more "
+        f"would have been asked for stands in no log. It was estimated from like days, {found.draws} times from weeks "
+        f"drawn anew, and adds {share(found.added)} to what was sold ({share(found.added_lower)} to "
         f"{share(found.added_upper)}); all intervals hold that doubt.{_tail(found)}"
     )
 
