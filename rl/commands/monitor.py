@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
@@ -102,6 +103,11 @@ def run(
     policy = _policy(settings, scenario, served.judged.version)
     checked = _checked(settings, pipeline, served, policy, log, earlier)
     look = look_at(served, checked, pipeline, earlier)
+    newest = launches[-1]
+    if newest.policy_version is not None and not served.rows.is_by({newest.policy_version}).any():
+        silent = _never_decided(settings, pipeline, served.rows, launches, run_date)
+        alerts = () if silent is None else tuple(silent.alerts)
+        look = replace(look, figures=look.figures.model_copy(update={"alerts": (*look.figures.alerts, *alerts)}))
     figures = _acted(settings, look, before)
     night.folder.mkdir(parents=True, exist_ok=True)
     figures.write(night.monitor)
@@ -177,7 +183,7 @@ def _served(
     )
     judged = _judged(rows, episodes, launches)
     if judged is None:
-        return _never_decided(settings, pipeline, rows, launches[-1], horizon)
+        return _never_decided(settings, pipeline, rows, launches, horizon)
     return Served(
         rows,
         episodes,
@@ -194,10 +200,13 @@ def _served(
 
 
 def _never_decided(
-    settings: Settings, pipeline: Pipeline, rows: ServedRows, launch: WatchedLaunch, horizon: date
+    settings: Settings, pipeline: Pipeline, rows: ServedRows, launches: Sequence[WatchedLaunch], horizon: date
 ) -> _Undecided | None:
-    """Return the newest launch where shoppers came who were to get it; None where it has ended, or is in the shadow."""
-    key, name = settings.pseudonym_key(), pipeline.scenario.name
+    """Return the newest launch where shoppers came who were to get it; None where it has ended, or is in the shadow.
+
+    Days count on which it was approved from midnight to midnight, and not turned off.
+    """
+    key, name, launch = settings.pseudonym_key(), pipeline.scenario.name, launches[-1]
     running = running_launch(settings, f"{name}-policy", launch.version)
     if running is None or running.is_shadow or launch.policy_version is None:
         return None
@@ -213,7 +222,17 @@ def _never_decided(
     night = launch.night or date.fromordinal(int(rows.day.min()))
     first = launch.shares[0][0] if launch.shares else night + timedelta(days=1)
     last = horizon - timedelta(days=pipeline.source.lateness_days)
-    found = undecided_alerts(rows, launch, meant, first=first, last=last, fallback=FALLBACK_VERSION)
+    model = f"{name}-policy"
+    approved, changed = (
+        in_force(settings, model, pipeline.source, launches),
+        days_of_changes(settings, model, pipeline.source),
+    )
+    told = undecided_alerts(rows, launch, meant, first=first, last=last, fallback=FALLBACK_VERSION)
+    if running.promoted_at is not None:
+        since = running.promoted_at.astimezone(ZoneInfo(pipeline.source.zone)).date()
+        # Not where nights of the past are lived again: there everything was approved long after its day.
+        told = [one for one in told if not one.day <= since <= horizon]
+    found = [one for one in told if approved(one.day) == launch.version and one.day not in changed]
     return _Undecided(launch.version, found) if found else None
 
 

@@ -15,6 +15,7 @@ from conf.specs.rollout import Rollout
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.data.transitions_reading import read_transitions
 from rl.errors import RegistryError
+from rl.monitor.watched_launches import days_off
 from rl.registry.approvals import standing
 from rl.registry.launches import (
     ROLLOUT,
@@ -179,6 +180,7 @@ def _look(settings: Settings, pipeline: Pipeline, rollout: Rollout, launch: Laun
         lot=lambda shopper: rollout_lot(shopper, key, scenario=scenario.name, policy_version=version),
         day=day,
         is_off=standing(settings, launch.model).is_off,
+        off=days_off(settings, launch.model, pipeline.source, day),
     )
 
 

@@ -145,7 +145,10 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     there = shares_there(seen, episodes)
     judged_days = [one for one in checked.frequencies if one.day <= whole]
     unexplained = unexplained_alerts(judged_days, scenario.monitor.most_unexplained)
-    alerts = [*outage_alerts(out.outages), *arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
+    # What was over before the look before this one was told by it, or by nobody who could still do anything.
+    since = whole if earlier is None else earlier.date - timedelta(days=pipeline.source.lateness_days)
+    outages = [one for one in out.outages if one.last >= since]
+    alerts = [*outage_alerts(outages), *arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
     if found.broken_on is not None:
         alerts.insert(0, broken_promise(own, found.broken_on, unit))
     last = judged_days[-1] if judged_days else None

@@ -60,13 +60,28 @@ def days_of_version_control(settings: Settings, model: str, source: Source, last
     Raises:
         RegistryChanged: the record of approvals can't be read.
     """
-    switched = [one for one in read_approvals(settings, model) if one.kind in ("control", "no_control")]
+    return _days_between(settings, model, source, last, begins="control", ends="no_control")
+
+
+def days_off(settings: Settings, model: str, source: Source, last: date) -> frozenset[date]:
+    """Return the business days, up to a last one, on which a person had turned the service off for some time.
+
+    Raises:
+        RegistryChanged: the record of approvals can't be read.
+    """
+    return _days_between(settings, model, source, last, begins="off", ends="on")
+
+
+def _days_between(
+    settings: Settings, model: str, source: Source, last: date, *, begins: Kind, ends: Kind
+) -> frozenset[date]:
+    switched = [one for one in read_approvals(settings, model) if one.kind in (begins, ends)]
     found = set[date]()
     for number, one in enumerate(switched):
-        if one.kind == "control":
+        if one.kind == begins:
             first = one.at.astimezone(ZoneInfo(source.zone)).date()
-            ends = [other.at.astimezone(ZoneInfo(source.zone)).date() for other in switched[number + 1 : number + 2]]
-            end = min([*ends, last])
+            after = [other.at.astimezone(ZoneInfo(source.zone)).date() for other in switched[number + 1 : number + 2]]
+            end = min([*after, last])
             found |= {first + timedelta(days=further) for further in range((end - first).days + 1)}
     return frozenset(found)
 

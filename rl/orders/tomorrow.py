@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -112,7 +113,7 @@ class TomorrowOrders:
         wanted = f"about {self.forecast[row]:.0f} will be asked for {until}"
         if self.order[row]:
             pack = f" in packs of {self.pack_size[row]}" if self.pack_size[row] > 1 else ""
-            if 2 * (self.level[row] - have) < self.order[row]:
+            if 2 * math.floor(self.level[row] - have + 0.5) < self.order[row]:
                 pack += ", the least there is, since waiting would lose more than it costs to hold"
             return f"{wanted}; {rest}: {self.order[row]:,} more{pack}{left_out}"
         if self.never_fits[row]:

@@ -108,15 +108,23 @@ class _Event:
 def _units(events: Sequence[_Event], awaited_from: date) -> int:
     count = max((one for one in events if one.kind == "stock"), key=lambda one: one.moment, default=None)
     on_hand = 0 if count is None else count.units
-    on_the_way: dict[str | None, int] = defaultdict(int)
     for one in events:
-        if one.kind == "order" and one.day >= awaited_from:
-            on_the_way[one.order] += one.units
-        elif one.kind == "receipt":
-            on_the_way[one.order] -= one.units
         if one.kind in ("purchase", "receipt") and (count is None or one.moment > count.moment):
             on_hand += one.units if one.kind == "receipt" else -one.units
-    return max(on_hand, 0) + sum(max(units, 0) for units in on_the_way.values())
+    return max(on_hand, 0) + _awaited(events, awaited_from)
+
+
+def _awaited(events: Sequence[_Event], awaited_from: date) -> int:
+    """Return what is still to come of orders from a day on; a receipt is of the latest order of its number by then."""
+    rest: dict[tuple[str | None, date], int] = defaultdict(int)
+    for one in events:
+        if one.kind == "order":
+            rest[one.order, one.day] += one.units
+    for one in events:
+        own = [key for key in rest if key[0] == one.order and key[1] <= one.day] if one.kind == "receipt" else []
+        if own:
+            rest[max(own, key=lambda key: key[1])] -= one.units
+    return sum(max(units, 0) for (_, day), units in rest.items() if day >= awaited_from)
 
 
 def _rows(

@@ -65,7 +65,7 @@ def promise_of(figures: NightFigures) -> Promise | None:
         return None
     is_told = "over_control" in figures.model_fields_set
     against_control = _promised(figures.over_control)
-    if not is_told and gain.baseline == BEHAVIOR:
+    if not is_told and gain.baseline == BEHAVIOR == figures.champion_in_force:
         against_control = gain
     return Promise(
         estimator=figures.gain.estimator,

@@ -33,6 +33,7 @@ def look_at(
     lot: Callable[[str], int],
     day: date,
     is_off: bool = False,
+    off: frozenset[date] = frozenset(),
 ) -> Look:
     """Return what the launch's present stage shows as of a day, and what follows.
 
@@ -43,6 +44,7 @@ def look_at(
         lot: of a shopper in the version's draw, as `rollout_lot` has it.
         day: last business date of the rows.
         is_off: whether a person has turned the service off.
+        off: days on which it was, for some time.
     """
     stage = launch.stages[-1]
     first_day = stage.first_day or day
@@ -55,6 +57,7 @@ def look_at(
         horizon=day,
         covariate_days=rollout.covariate_days,
         return_days=rollout.lasting.days or return_days(rows, launched),
+        off=off,
     )
     lots = np.fromiter((lot(name) for name in rows.names), dtype=np.uint64, count=len(rows.names))
     found = stage_values(rows, lots, asked)

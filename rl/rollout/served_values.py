@@ -97,6 +97,7 @@ class StageAsked:
         horizon: last date of the rows.
         covariate_days: days before that tell what a shopper is worth anyway.
         return_days: days of the launch after which the shoppers who were drawn first are compared once more.
+        off: days on which the service was turned off for some time: a version that decides for nobody then isn't dead.
     """
 
     shares: StageShares
@@ -105,6 +106,7 @@ class StageAsked:
     horizon: date
     covariate_days: int
     return_days: int
+    off: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,13 @@ def stage_values(rows: ServedRows, lots: LotArray, asked: StageAsked) -> StageVa
     """
     shares, began, launched = asked.shares, day_number(asked.first_day), day_number(asked.launched)
     gets_new = drawn(lots, shares.present)
-    arms = _Arms(gets_new & ~drawn(lots, shares.former), ~gets_new, _share(shares.present - shares.former, shares))
+    off = frozenset(day_number(day) for day in asked.off)
+    own_share = _share(shares.present - shares.former, shares)
+    arms = _Arms(gets_new & ~drawn(lots, shares.former), ~gets_new, own_share, off)
     days = _days(rows.between(began, day_number(asked.horizon)), gets_new, arms, began, day_number(asked.horizon))
     if isinstance(days, str):
         return days
-    first_arms = _Arms(drawn(lots, shares.first), ~gets_new, _share(shares.first, shares))
+    first_arms = _Arms(drawn(lots, shares.first), ~gets_new, _share(shares.first, shares), off)
     of_launch = days if shares.former == 0 else _days_in_force(rows, first_arms.is_new, first_arms, launched, days.last)
     sizes, lasting, lasting_from = [_sizes(rows, arms, began, days)], None, None
     if of_launch is not None:
@@ -224,11 +228,12 @@ NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class _Arms:
-    """Who is drawn to which arm, `(n_shoppers,)` each; shoppers of neither aren't compared."""
+    """Who is drawn to which arm, `(n_shoppers,)` each; shoppers of neither aren't compared. Days that were off."""
 
     is_new: BoolArray
     is_replaced: BoolArray
     share: float
+    off: frozenset[int] = frozenset()
 
 
 def _share(new: float, shares: StageShares) -> float:
@@ -273,18 +278,19 @@ def _told_deciders(rows: ServedRows, gets_new: BoolArray) -> str:
 def _days_in_force(rows: ServedRows, gets_new: BoolArray, arms: _Arms, first_day: int, last: int) -> StageDays | None:
     """Return the days from the first on which about every decision was by the version of its shopper's arm, if any.
 
-    That is also the first of days in a row on which the new version decided for nobody, once those for whom what it
-    replaces did are so many that some should have been its own.
+    That is also the first of days in a row on which the new version decided for nobody, and what it replaces for nobody
+    of its arm, once those for whom that did are so many that some should have been its own.
     """
     silent_from, served = None, np.zeros(len(rows.names), dtype=np.bool_)
     for day in range(first_day, last + 1):
         of_day = rows.between(day, day)
         strays = _strays(of_day, gets_new)
-        if not len(strays):
+        is_decided = bool(of_day.is_new_version.any())
+        if not len(strays) or (day in arms.off and not is_decided):
             continue
-        if strays.mean() > MOST_STRAY:
+        if strays.mean() > MOST_STRAY or (strays.any() and not is_decided):
             silent_from, served[:] = None, False
-        elif of_day.is_new_version.any():
+        elif is_decided:
             return StageDays(day, last)
         else:
             silent_from = day if silent_from is None else silent_from
@@ -295,14 +301,14 @@ def _days_in_force(rows: ServedRows, gets_new: BoolArray, arms: _Arms, first_day
 
 
 def _silent_days(rows: ServedRows, gets_new: BoolArray, arms: _Arms, days: StageDays) -> SilentDays | None:
-    """Return the last days on which the new version decided for nobody, and about nobody of its arm got the other."""
+    """Return the last days on which the new version decided for nobody, and nobody of its arm got the other."""
     first, n_days, served = days.last + 1, 0, np.zeros(len(rows.names), dtype=np.bool_)
     for day in range(days.last, days.first - 1, -1):
         of_day = rows.between(day, day)
         strays = _strays(of_day, gets_new)
-        if of_day.is_new_version.any() or (len(strays) and strays.mean() > MOST_STRAY):
+        if strays.any() or of_day.is_new_version.any():
             break
-        if len(strays):
+        if len(strays) and day not in arms.off:
             first, n_days = day, n_days + 1
             served |= _seen(of_day, of_day.is_replaced_version)
     if not is_surely_silent(int((served & arms.is_replaced).sum()), arms.share):

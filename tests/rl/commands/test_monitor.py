@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from rl.figures.monitor import ChangeFigures, MonitorFigures, read_monitor
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import read_approvals
 from rl.registry.exploration import set_exploring
-from rl.registry.launches import Stage, launches
+from rl.registry.launches import Stage, launches, running_launch
 from rl.registry.person import Person
 from rl.registry.store import aliases, open_store
 from rl.registry.versions import load_version
@@ -37,7 +37,7 @@ from tests.rl.factories import make_row
 from tests.rl.monitor import served_days
 from tests.rl.monitor.served_days import SHARE, ServedHome, champion, launched_home
 from tests.rl.policy.policies import make_policy
-from tests.rl.serving.served_home import ACTIONS, FIRST, KEY, MODEL, SCENARIO, SOURCE, register
+from tests.rl.serving.served_home import ACTIONS, FIRST, KEY, MODEL, SCENARIO, SOURCE, register, settings_at
 
 pytestmark = pytest.mark.xdist_group("monitor")
 
@@ -397,6 +397,22 @@ def test_days_on_which_nothing_is_served_any_more_are_told_once(made: Callable[.
     assert volume.figure == 0
 
 
+def test_what_was_over_before_the_last_look_is_told_no_more(made: Callable[..., ServedHome]) -> None:
+    """Also on the first night after an upgrade, whose looks before told nothing of it."""
+    served = made()
+    lateness, unknown = served.pipeline.source.lateness_days, replace(served, policy=make_policy(*ACTIONS, seed=9))
+    lived(served, 14)
+    unknown.serve(START + timedelta(days=14))
+    for number in range(15, 20 + lateness):
+        served.serve(START + timedelta(days=number))
+    first = look(served, START + timedelta(days=17 + lateness))[1]
+    assert first is not None
+    assert [one for one in first.alerts if one.kind == "nothing_served"] == []
+    again = look(served, START + timedelta(days=18 + lateness))[1]
+    assert again is not None
+    assert [one for one in again.alerts if one.kind == "nothing_served"] == []
+
+
 def test_a_greater_holdout_leaves_what_was_earned_as_it_was(made: Callable[..., ServedHome]) -> None:
     """A home of an earlier release, whose looks wrote no share down, and one whose looks did."""
     served = made(gain=0.5, n_shoppers=300, control_share=0.2)
@@ -476,6 +492,35 @@ def test_a_launched_version_that_never_decides_is_told_day_by_day(made: Callable
     assert (found, result["n_alerts"], result["version"], result["earned"]) == (None, 2, 2, None)
     assert "skipped" not in result
     assert look(served, START + timedelta(days=n_days - 1))[0]["alerts"] == []
+
+
+@pytest.mark.parametrize("day", [0, 1, 40])
+def test_days_before_an_approval_are_not_held_against_a_version(
+    made: Callable[..., ServedHome], monkeypatch: pytest.MonkeyPatch, day: int
+) -> None:
+    """Nor is the day of it. Where the past is lived again, all was approved after it."""
+    served = made()
+    served.policy = type(served.policy)(**{**vars(served.policy), "name": "another"})
+    last = lived(served, 3 + served.pipeline.source.lateness_days)
+    found = running_launch(settings_at(served.home), f"{SCENARIO}-policy", 2)
+    assert found is not None
+    approved = datetime.combine(START + timedelta(days=day), time(12), tzinfo=UTC)
+    monkeypatch.setattr(monitor, "running_launch", lambda *_: found.model_copy(update={"promoted_at": approved}))
+    result = look(served, last)[0]
+    assert result["n_alerts"] == (3 if day == 40 else 2 - day)
+
+
+def test_a_later_launch_that_never_decides_is_told_while_the_first_goes_on(made: Callable[..., ServedHome]) -> None:
+    """Nobody would hear of it else: what decides is the version before."""
+    served = made()
+    served.policy = make_policy(*ACTIONS, seed=1)
+    last = lived(served, 2 + served.pipeline.source.lateness_days)
+    result, found = look(served, last)
+    assert found is not None
+    assert found.version == 1
+    told = [(one.day, one.subject) for one in found.alerts if one.kind == "undecided"]
+    assert told == [(START + timedelta(days=number), "version 2") for number in range(2)]
+    assert sum("Version 2 decided for nobody" in one for one in result["alerts"]) == 2
 
 
 def test_a_launched_version_none_of_whose_shoppers_arrive_is_told(

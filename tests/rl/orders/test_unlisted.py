@@ -72,6 +72,22 @@ def test_units_are_the_last_count_s_with_what_came_and_went_since_and_what_is_on
     assert found.tolist() == [(40 - 7 - 7 + 6) + 6 + 30, 0 + 4, 0]
 
 
+def test_a_receipt_is_of_the_latest_order_of_its_number_by_then(tmp_path: Path) -> None:
+    """Numbers recur: what an old order brought is not taken off a new one, nor what is due tonight off tomorrow's."""
+    rows = [
+        moved("a", 1, "order", 10, order_id="weekly"),
+        moved("a", 4, "receipt", 10, order_id="weekly"),
+        moved("a", 18, "order", 10, order_id="weekly"),
+        moved("b", 17, "order", 6, order_id="weekly"),
+        moved("b", 18, "receipt", 4, order_id="weekly"),
+        moved("b", 19, "order", 5, order_id="weekly"),
+        moved("a", 19, "stock", 0),
+        moved("b", 19, "stock", 0),
+    ]
+    found = last_known_units(PIPELINE, a_lake(tmp_path / "lake", rows), HORIZON, ("a", "b"))
+    assert found.tolist() == [10, 2 + 5]
+
+
 def test_a_newcomer_whose_first_block_is_set_aside_keeps_its_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,12 @@ FIRST = GAIN.model_copy(update={"baseline": "behavior"})
 
 def figures(**given: Any) -> Any:
     """An evaluation, as far as a promise reads it; one of an earlier release doesn't tell the gain over control."""
-    content = {"facts": SimpleNamespace(reward_unit="points", steps=40), "gain": GAIN, "over_control": None}
+    content = {
+        "facts": SimpleNamespace(reward_unit="points", steps=40),
+        "gain": GAIN,
+        "over_control": None,
+        "champion_in_force": "behavior",
+    }
     return SimpleNamespace(**(content | given), model_fields_set=frozenset({"gain", *given}))
 
 
@@ -44,10 +49,12 @@ def test_what_the_night_could_not_tell_is_not_promised() -> None:
 def test_an_evaluation_of_an_earlier_release_promises_over_the_shops_log_alone() -> None:
     """Beside a champion its behavior policy is mostly that champion."""
     first, later = promise_of(figures(gain=FIRST)), promise_of(figures())
+    uncompared = promise_of(figures(gain=FIRST, champion_in_force="2"))
     assert first is not None
-    assert later is not None
     assert first.against_control == first.gain
-    assert later.against_control is None
+    for one in (later, uncompared):
+        assert one is not None
+        assert one.against_control is None
 
 
 def test_without_a_gain_there_is_no_promise() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -55,6 +55,7 @@ def stage(
     last: int = 9,
     shares: StageShares = FIRST,
     return_days: int = 20,
+    off: Collection[int] = (),
 ) -> StageValues | str:
     asked = StageAsked(
         shares=shares,
@@ -63,6 +64,7 @@ def stage(
         horizon=date_of(START + last),
         covariate_days=28,
         return_days=return_days,
+        off=frozenset(date_of(START + number) for number in off),
     )
     lots = np.array([int(LOTS[name.split(":")[0]] * 2**64) for name in served.names], dtype=np.uint64)
     return stage_values(served, lots, asked)
@@ -277,3 +279,40 @@ def test_a_day_on_which_its_shoppers_got_the_other_version_ends_the_silence() ->
 )
 def test_nothing_counts_before_a_day_has_closed_or_was_served(served: Any, unsettled: list[int], why: str) -> None:
     assert stage(rows(served, unsettled=unsettled)) == why
+
+
+def test_days_on_which_a_person_turned_it_off_are_not_the_versions_fault() -> None:
+    """Nor are they once it is on again: those who weren't drawn stay with the shop's own rule meanwhile."""
+    decided: list[Row] = [("nina", 0, 1.0, "new"), *crowd(0)]
+    down: list[Row] = [row for day in (1, 2, 3) for row in (("nina", day, 1.0, "fallback"), *crowd(day))]
+    served = rows([*decided, *down])
+    found = found_of(stage(served))
+    assert found.silent is not None
+    assert found.silent.n_days == 3
+    assert found_of(stage(served, off=(1, 2, 3))).silent is None
+    found = found_of(stage(served, off=(1, 2)))
+    assert found.silent is not None
+    assert found.silent.n_days == 1
+    assert isinstance(stage(rows(down), off=(1, 2, 3)), str)
+
+
+@pytest.mark.parametrize("share", [0.005, 0.01, 0.02])
+def test_a_small_share_that_is_not_in_force_yet_is_not_silent(share: float) -> None:
+    """What it replaces decides for everybody, among them the few who will get it: so few that they hardly stray."""
+    generator = np.random.default_rng(3)
+    lots = generator.integers(0, 2**64, 4000, dtype=np.uint64)
+    shopper = np.concatenate([generator.choice(4000, 1500, replace=False) for _ in range(8)])
+    every = np.ones(len(shopper), dtype=np.bool_)
+    served = ServedRows(
+        shopper=shopper,
+        names=tuple(map(str, range(4000))),
+        day=START + np.repeat(np.arange(-4, 4), 1500),
+        reward=generator.poisson(1, len(shopper)).astype(np.float64),
+        is_settled=every,
+        is_new_version=~every,
+        is_replaced_version=every,
+        is_fallback=~every,
+    )
+    shares = StageShares(first=share, former=0.0, present=share)
+    asked = StageAsked(shares, LAUNCHED, LAUNCHED, date_of(START + 3), covariate_days=28, return_days=20)
+    assert "was served by these shares yet" in str(stage_values(served, lots, asked))
