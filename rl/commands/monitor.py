@@ -103,8 +103,7 @@ def run(
     policy = _policy(settings, scenario, served.judged.version)
     checked = _checked(settings, pipeline, served, policy, log, earlier)
     look = look_at(served, checked, pipeline, earlier)
-    newest = launches[-1]
-    if newest.policy_version is not None and not served.rows.is_by({newest.policy_version}).any():
+    if not _has_decided(served, launches[-1]):
         silent = _never_decided(settings, pipeline, served.rows, launches, run_date)
         alerts = () if silent is None else tuple(silent.alerts)
         look = replace(look, figures=look.figures.model_copy(update={"alerts": (*look.figures.alerts, *alerts)}))
@@ -197,6 +196,12 @@ def _served(
         changed=changed,
         built={day: one.n_rows for day, one in published.manifests.items()},
     )
+
+
+def _has_decided(served: Served, launch: WatchedLaunch) -> bool:
+    """Return whether a launch ever decided, also beside an exploration plan of which it isn't known whose it was."""
+    mixtures = {one for one in mixtures_in(served.rows) if served.explored.arms.get(one, launch.arm) == launch.arm}
+    return bool(served.rows.is_by({str(launch.policy_version)} | mixtures).any())
 
 
 def _never_decided(
