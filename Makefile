@@ -255,10 +255,10 @@ test-faults: setup moto-environment  ## what becomes of ingest and build under f
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_FAULT_KILLS="$${KILLS:-30}" NIGHTCART_TEST_MOTO="$$PWD/build/moto/bin/python" \
 	  NIGHTCART_TEST_FAULT_SEED="$${SEED:-1}" $(PIPELINE) -m pytest tests/faults tests/shared_lake/test_race.py --timeout 3600
 
-# Five nights of a small shop, with Airflow and MLflow on databases of their own.
+# Five nights of a small shop, with Airflow and MLflow on databases of their own; and a night of the loop through Airflow.
 test-stories: setup  ## what people do with a version, on PostgreSQL: reject, forget, approve, approve too late, move an alias by hand (NIGHTCART_TEST_POSTGRES)
 	@: "$${NIGHTCART_TEST_POSTGRES:?name a server: NIGHTCART_TEST_POSTGRES=postgresql://postgres@127.0.0.1:5432/test}"; \
-	  NIGHTCART_TEST_STORIES=1 $(AIRFLOW) -m pytest --confcutdir=tests/dags -s -v tests/dags/test_stories.py
+	  NIGHTCART_TEST_STORIES=1 $(AIRFLOW) -m pytest --confcutdir=tests/dags -s -v tests/dags/test_stories.py tests/dags/test_loop_night.py
 
 check: setup  ## lint, format, types and import contracts
 	@$(PIPELINE) -m ruff check .
