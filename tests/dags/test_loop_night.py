@@ -43,7 +43,7 @@ def told(home: Path, night: str) -> dict[str, Any]:
 
 
 def test_a_night_of_the_loop_is_the_same_through_airflow(tmp_path: Path) -> None:
-    """From the same deliveries and key: dataset, policy to the bit, figures and verdict; the shop's truth stays there."""
+    """From the same deliveries and key: dataset, policy to the bit, figures, verdict; its truth stays there."""
     pipeline = Settings.from_environment().pipeline_venv / "bin" / "python"
     run(tmp_path / "home", pipeline, "-m", "rl", "loop", "--scenario", SCENARIO, "--days", "1", "--seed", "1")
     lived, other = tmp_path / "home" / "loops" / f"{SCENARIO}-1", tmp_path / "airflow"
