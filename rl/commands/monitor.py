@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -104,7 +104,9 @@ def run(
     checked = _checked(settings, pipeline, served, policy, log, earlier)
     look = look_at(served, checked, pipeline, earlier)
     if not _has_decided(served, launches[-1]):
-        silent = _never_decided(settings, pipeline, served.rows, launches, run_date)
+        silent = _never_decided(
+            settings, pipeline, served.rows, launches[-1], run_date, approved=served.in_force, changed=served.changed
+        )
         alerts = () if silent is None else tuple(silent.alerts)
         look = replace(look, figures=look.figures.model_copy(update={"alerts": (*look.figures.alerts, *alerts)}))
     figures = _acted(settings, look, before)
@@ -180,9 +182,10 @@ def _served(
         explored=explored,
         changed=changed,
     )
+    approved = in_force(settings, model, pipeline.source, launches)
     judged = _judged(rows, episodes, launches)
     if judged is None:
-        return _never_decided(settings, pipeline, rows, launches, horizon)
+        return _never_decided(settings, pipeline, rows, launches[-1], horizon, approved=approved, changed=changed)
     return Served(
         rows,
         episodes,
@@ -192,7 +195,7 @@ def _served(
         horizon,
         explored,
         holdouts,
-        in_force=in_force(settings, model, pipeline.source, launches),
+        in_force=approved,
         changed=changed,
         built={day: one.n_rows for day, one in published.manifests.items()},
     )
@@ -205,13 +208,20 @@ def _has_decided(served: Served, launch: WatchedLaunch) -> bool:
 
 
 def _never_decided(
-    settings: Settings, pipeline: Pipeline, rows: ServedRows, launches: Sequence[WatchedLaunch], horizon: date
+    settings: Settings,
+    pipeline: Pipeline,
+    rows: ServedRows,
+    launch: WatchedLaunch,
+    horizon: date,
+    *,
+    approved: Callable[[date], int | None],
+    changed: Set[date],
 ) -> _Undecided | None:
     """Return the newest launch where shoppers came who were to get it; None where it has ended, or is in the shadow.
 
     Days count on which it was approved from midnight to midnight, and not turned off.
     """
-    key, name, launch = settings.pseudonym_key(), pipeline.scenario.name, launches[-1]
+    key, name = settings.pseudonym_key(), pipeline.scenario.name
     running = running_launch(settings, f"{name}-policy", launch.version)
     if running is None or running.is_shadow or launch.policy_version is None:
         return None
@@ -227,11 +237,6 @@ def _never_decided(
     night = launch.night or date.fromordinal(int(rows.day.min()))
     first = launch.shares[0][0] if launch.shares else night + timedelta(days=1)
     last = horizon - timedelta(days=pipeline.source.lateness_days)
-    model = f"{name}-policy"
-    approved, changed = (
-        in_force(settings, model, pipeline.source, launches),
-        days_of_changes(settings, model, pipeline.source),
-    )
     told = undecided_alerts(rows, launch, meant, first=first, last=last, fallback=FALLBACK_VERSION)
     if running.promoted_at is not None:
         since = running.promoted_at.astimezone(ZoneInfo(pipeline.source.zone)).date()

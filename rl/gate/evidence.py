@@ -105,8 +105,7 @@ def with_losses(
     found = replace(evidence, losses=losses)
     if evidence.difference is None:
         return found
-    paired = _paired(evidence, evaluation)
-    extra = _extra_standard_error(evidence.difference, paired)
+    paired, extra = _paired(evidence, evaluation), extra_standard_error(evidence, evaluation)
     interval = lowered(evidence.difference, losses, alpha=alpha, extra_standard_error=extra)
     return replace(found, difference=interval, corrected_gain=corrected_gain(paired, interval))
 
@@ -125,7 +124,7 @@ def reported_gain(evidence: GateEvidence, evaluation: PolicyEvaluation) -> Inter
         return None
     paired, settings = _paired(evidence, evaluation), evaluation.settings
     (found,) = reaching_intervals([paired], level=settings.confidence, resampling=settings.resampling)
-    return widened(found, _extra_standard_error(evidence.difference, paired))
+    return widened(found, extra_standard_error(evidence, evaluation))
 
 
 def _paired(evidence: GateEvidence, evaluation: PolicyEvaluation) -> RatioSums:
@@ -133,9 +132,17 @@ def _paired(evidence: GateEvidence, evaluation: PolicyEvaluation) -> RatioSums:
     return difference(*(evaluation.sums[name, evidence.estimator] for name in names))
 
 
-def _extra_standard_error(interval: Interval, paired: RatioSums) -> float:
-    """Return what estimated propensities have added to the error of the difference, 0 where they were logged."""
-    return math.sqrt(max(interval.standard_error**2 - standard_error(paired) ** 2, 0.0))
+def extra_standard_error(evidence: GateEvidence, evaluation: PolicyEvaluation) -> float:
+    """Return what estimated propensities have added to the error of the difference; 0 where they were logged.
+
+    Args:
+        evidence: that the gate read, with a difference.
+        evaluation: of the reward, that it was gathered from.
+    """
+    if evidence.difference is None:
+        return 0.0
+    error = standard_error(_paired(evidence, evaluation))
+    return math.sqrt(max(evidence.difference.standard_error**2 - error**2, 0.0))
 
 
 @dataclass(frozen=True)

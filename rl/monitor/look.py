@@ -136,7 +136,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     )
     common = in_common(launches, outcomes, () if earlier is None else earlier.ledger.in_common)
     own = next(one for one in launches if one.version == judged.version)
-    whole, found = _last_whole_day(served, pipeline), outcomes[judged.version]
+    whole, found = _last_whole_day(served.horizon, pipeline), outcomes[judged.version]
     out = _unserved(served, whole)
     watched = _watched(served, checked, pipeline, earlier, out)
     told = () if earlier is None else earlier.changes
@@ -146,7 +146,7 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     judged_days = [one for one in checked.frequencies if one.day <= whole]
     unexplained = unexplained_alerts(judged_days, scenario.monitor.most_unexplained)
     # What was over before the look before this one was told by it, or by nobody who could still do anything.
-    since = whole if earlier is None else earlier.date - timedelta(days=pipeline.source.lateness_days)
+    since = whole if earlier is None else _last_whole_day(earlier.date, pipeline)
     outages = [one for one in out.outages if one.last >= since]
     alerts = [*outage_alerts(outages), *arrival_alerts(checked.arrivals), *unexplained, *change_alerts(changes)]
     if found.broken_on is not None:
@@ -194,14 +194,14 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     return Look(figures, found)
 
 
-def _last_whole_day(served: Served, pipeline: Pipeline) -> date:
+def _last_whole_day(horizon: date, pipeline: Pipeline) -> date:
     """Return the last day whose late lines are in: of a newer one decisions, and what was seen at them, still come."""
-    return served.horizon - timedelta(days=pipeline.source.lateness_days)
+    return horizon - timedelta(days=pipeline.source.lateness_days)
 
 
 def _told(earlier: MonitorFigures, pipeline: Pipeline) -> Told:
     """Return what was told up to an earlier night, and up to when it had judged which series."""
-    whole = earlier.date - timedelta(days=pipeline.source.lateness_days)
+    whole = _last_whole_day(earlier.date, pipeline)
     settled = min(whole, earlier.date - timedelta(days=pipeline.settle_days))
     return Told(
         frozenset((Series(one.kind, one.name), one.day) for one in earlier.changes),
@@ -239,7 +239,7 @@ def _watched(
         scores=scores,
         unserved=out.days,
     )
-    whole = _last_whole_day(served, pipeline)
+    whole = _last_whole_day(served.horizon, pipeline)
     return watch(
         [one for one in days if one.day <= whole],
         false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year,

@@ -8,7 +8,6 @@ episodes, of the others those of shoppers who were held out, or not drawn yet.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,8 +15,9 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.figures.values import CONTROL
+from rl.gate.evidence import extra_standard_error
 from rl.gate.rules import GateEvidence
-from rl.ope.intervals.intervals import Interval, cautious_bounds, standard_error
+from rl.ope.intervals.intervals import Interval, cautious_bounds
 from rl.ope.intervals.sums import RatioSums, difference, sums_by_unit
 from rl.ope.propensities.cross_fit_variance import widened
 from rl.ope.report import BEHAVIOR, PolicyEvaluation
@@ -68,11 +68,14 @@ def gain_over_control(
         return GainOverControl(BEHAVIOR, gated, evaluation.sums[BEHAVIOR, estimator].value())
     if len(np.unique(test.unit[weight > 0])) < FEWEST_SHOPPERS:
         return None
-    candidate, baseline = (evaluation.sums[name, estimator] for name in (evidence.candidate, evidence.baseline))
     control = _weighted_mean(evaluation.sample(BEHAVIOR), weight)
-    interval = cautious_bounds(difference(candidate, control), alpha=alpha, resampling=evaluation.settings.resampling)
-    extra = math.sqrt(max(gated.standard_error**2 - standard_error(difference(candidate, baseline)) ** 2, 0.0))
-    return GainOverControl(CONTROL, widened(interval, extra), control.value())
+    interval = cautious_bounds(
+        difference(evaluation.sums[evidence.candidate, estimator], control),
+        alpha=alpha,
+        resampling=evaluation.settings.resampling,
+    )
+    interval = widened(interval, extra_standard_error(evidence, evaluation))
+    return GainOverControl(CONTROL, interval, control.value())
 
 
 def control_weights(test: LoggedEpisodes, is_ours: IsOurs) -> FloatArray:

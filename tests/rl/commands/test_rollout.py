@@ -298,16 +298,22 @@ def test_a_service_that_was_down_for_all_takes_no_version_back(rolled: Make) -> 
     assert (found["decision"], found["first_day"]) == ("grow", str(last - timedelta(days=3)))
 
 
-def test_a_first_version_that_is_turned_off_is_not_said_to_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The fallback decides for its shoppers and the shop for the others, as a person asked for."""
+def first_version_at_a_quarter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RolloutHome:
+    """A first version is at a quarter of the shoppers; the shop decides for the others, as it did before."""
     home = tmp_path / "home"
     home.mkdir()
     promote(home, 1, share=0.25)
     pipeline = make_pipeline(SOURCE, rollout=STAGES, exploration={"control_holdout": HOLDOUT})
     one = RolloutHome(home, pipeline, monkeypatch, replaced=None)
     one.serve(FIRST - timedelta(days=1), 3)
+    return one
+
+
+def test_a_first_version_that_is_turned_off_is_not_said_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fallback decides for its shoppers and the shop for the others, as a person asked for."""
+    one = first_version_at_a_quarter(tmp_path, monkeypatch)
     last = one.serve(NIGHT + timedelta(days=1), 3, share=0.25, failing="new")
     switch.run(settings=one.settings, scenario=SCENARIO, what="off", why="a fire", who="bob")
     found = one.look(last)
@@ -467,12 +473,7 @@ def test_a_first_version_that_is_worse_leaves_all_shoppers_to_the_shop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is no version to go back to; the next one may be promoted."""
-    home = tmp_path / "home"
-    home.mkdir()
-    promote(home, 1, share=0.25)
-    pipeline = make_pipeline(SOURCE, rollout=STAGES, exploration={"control_holdout": HOLDOUT})
-    one = RolloutHome(home, pipeline, monkeypatch, replaced=None)
-    one.serve(FIRST - timedelta(days=1), 3)
+    one = first_version_at_a_quarter(tmp_path, monkeypatch)
     found = one.look(one.serve(NIGHT + timedelta(days=1), 2, share=0.25, worth=8.0))
     assert (found["decision"], found["share"]) == ("retreat", 0.0)
     end = one.launch.end
