@@ -40,7 +40,7 @@ def rules_of(pipeline: Pipeline) -> Rules:
     return Rules(
         session=session,
         decision=DecisionRule(
-            source.decisions.event_type, scenario.action.key, pipeline.is_logged, _quantities(scenario.action)
+            deciding_type(pipeline), scenario.action.key, pipeline.is_logged, _quantities(scenario.action)
         ),
         clock=clock_of(pipeline),
         lengths={feature.name: feature.length for feature in scenario.observation.features},
@@ -84,6 +84,11 @@ def _product_rule(scenario: Scenario) -> ProductRule | None:
     return ProductRule(orders, scenario.observation.of_products)
 
 
+def deciding_type(pipeline: Pipeline) -> str:
+    """Return the type of the events that are decisions: a product's counts, or the mornings that stand for them."""
+    return "stock" if pipeline.scenario.ordering is not None else pipeline.source.decisions.event_type
+
+
 def clock_of(pipeline: Pipeline) -> SessionStep | ShopperWeek | SkuDay:
     """Return when the pipeline's decisions are taken, and what they follow one another in."""
     week, max_steps = pipeline.scenario.week, pipeline.scenario.episode.max_steps
@@ -96,6 +101,7 @@ def clock_of(pipeline: Pipeline) -> SessionStep | ShopperWeek | SkuDay:
             periods=ordering.periods,
             max_steps=max_steps,
             window_us=attribution_rule(pipeline.scenario).window_us,
+            range_days=0 if ordering.is_counted else ordering.range_days,
         )
     if week is None:
         return SessionStep(session_rule(pipeline.source).gap_us, max_steps)

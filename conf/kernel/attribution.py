@@ -32,8 +32,8 @@ class AttributionRule:
 
     Attributes:
         link: `decision_id`, the decision that the event names; `last_touch`, the unit's latest earlier decision on the
-            same item or category; `last_decision`, the unit's latest earlier decision; `itself`, the decision that the
-            event is.
+            same item or category; `last_decision`, the unit's latest earlier decision, of the event's own period where
+            decisions have periods; `itself`, the decision that the event is.
         key: of last touches: whether they go by item or by category; of decisions of products neither.
         window_us: how long after a decision its events come at most, microseconds.
         look_back_days: how many business days before the event a decision still counts as there.
@@ -136,12 +136,16 @@ def links(stream: Stream, decisions: DecisionRows, rule: AttributionRule) -> Int
     if rule.link == "itself":
         return np.where(decisions.is_decision, np.arange(1, len(stream) + 1), NO_ID)
     if rule.link == "last_decision":
-        return np.ones(len(stream), dtype=np.int64)
+        return np.ones(len(stream), dtype=np.int64) if decisions.period is None else _from_one(decisions.period)
     if rule.link == "decision_id":
         own = np.where(stream.link != NO_ID, stream.link, stream.own_link)
         return np.where(decisions.is_decision, own, stream.link)
     touched = stream.item if rule.key == "item" else stream.category
     return np.where(decisions.is_decision, decisions.action, touched)
+
+
+def _from_one(numbers: IntArray) -> IntArray:
+    return numbers - (int(numbers.min()) if len(numbers) else 0) + 1
 
 
 def latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:

@@ -54,6 +54,7 @@ class DecisionRows:
         action: id hash of what each decision chose, 0 where it names nothing or is none, `(n,)`.
         shown_item: id hash of the item each decision showed, 0 none, `(n,)`.
         rows: the rows that are decisions, ascending, `(n_decisions,)`.
+        period: of each row, `(n,)`, where a decision's events are those of its own period alone; None elsewhere.
     """
 
     is_decision: BoolArray
@@ -61,6 +62,7 @@ class DecisionRows:
     action: IntArray
     shown_item: IntArray
     rows: IntArray
+    period: IntArray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

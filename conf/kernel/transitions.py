@@ -19,6 +19,7 @@ from conf.kernel.decisions import DecisionRows, DecisionRule
 from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
 from conf.kernel.episode_ends import has_settled
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
+from conf.kernel.mornings import asked_for
 from conf.kernel.points import CLOSING, NO_DECISION, TERMINAL, TIMEOUT, Points
 from conf.kernel.product_features import ProductFacts, ProductRule, nothing_told, product_features
 from conf.kernel.quarantine import UNKNOWN_SET, MaskRule, Quarantine, quarantine
@@ -284,6 +285,9 @@ def _of_stock(stream: Stream, decided: DecisionRows, rules: Rules, chosen: IntAr
     """Return what became of the stock after the chosen decisions, by the metric's name."""
     if not rules.stock_metrics:
         return {}
+    if decided.period is not None:
+        sold = asked_for(stream, decided)[chosen]
+        return dict.fromkeys(rules.stock_metrics, sold)
     flows = stock_flows(stream, decided.is_decision, rules.attribution.window_us)
     return {name: getattr(flows, flow)[chosen] for name, flow in rules.stock_metrics.items()}
 

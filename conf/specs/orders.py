@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.specs.later_keys import GrownModel
-from conf.specs.problem import WEEKDAYS, Weekday
+from conf.specs.problem import WEEKDAYS, Ordering, Weekday
 from conf.specs.reward import RewardTerm, millionths
 from conf.specs.strict_yaml import StrictModel
 
@@ -56,6 +56,9 @@ WASTED = "wasted"
 
 NEEDED_FLOWS = ("opening", "ordered", "received", "sold", "closing")
 """Metrics of stock that a replay is made of."""
+
+SOLD_FLOWS = ("sold",)
+"""Metrics of stock that a log tells which counts none."""
 
 
 class OrderCandidate(GrownModel):
@@ -182,6 +185,27 @@ class Shelf(StrictModel):
         return {one.category: one.days for one in self.categories}.get(category, self.days or 0)
 
 
+class DeclaredStockRule(StrictModel):
+    """How a shop whose log counts no stock is declared to order."""
+
+    safety: float = Field(
+        ge=-5,
+        le=10,
+        allow_inf_nan=False,
+        description="Sets how many standard deviations of what is sold until an order arrives the shop orders above "
+        "the mean, both of its last days.",
+        examples=[1.3],
+    )
+    recent_days: int = Field(
+        default=28,
+        ge=2,
+        le=365,
+        description="Sets how many of the last days mean and standard deviation are of; a product that is in the range "
+        "for less long has as many as it has.",
+        examples=[28],
+    )
+
+
 class Orders(GrownModel):
     """Ways to order that are fitted every night, and what every order has to keep."""
 
@@ -242,8 +266,16 @@ class Orders(GrownModel):
         examples=["negative_binomial"],
     )
 
+    declared_stock: DeclaredStockRule | None = Field(
+        default=None,
+        description="Declares how the shop orders, where the log counts no stock (`ordering.stock: none`): stock and "
+        "orders are then simulated over the sales of the log, which are taken for all that was asked for. It is what "
+        "ways to order are compared with, as today's rule; every page says so.",
+        examples=[{"safety": 1.3, "recent_days": 28}],
+    )
+
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"shared_limit", "weekdays", "shelf", "corrects_forecasts", "demand_tail"}
+        {"shared_limit", "weekdays", "shelf", "corrects_forecasts", "demand_tail", "declared_stock"}
     )
 
     @field_validator("weekdays")
@@ -308,14 +340,8 @@ def orders_problem(scenario: Scenario) -> str | None:
         if missing or not scenario.candidates:
             return f"{', '.join(missing or ['candidates'])}: missing; every scenario without orders has them"
         return "evaluation.estimator: replay is for scenarios with orders" if is_replayed else None
-    ordering = scenario.ordering
-    if ordering is not None and ordering.every == "week":
-        return (
-            "orders are replayed day by day, and ordering.every: week has a row a week; write ordering.every: day, and "
-            f"orders.weekdays: [{ordering.weekday}] to order once a week"
-        )
-    if ordering is None or ordering.receipts != "delivered":
-        return "orders are for clock: sku_day with ordering.every: day and ordering.receipts: delivered"
+    if problem := _unfit_ordering(scenario.orders, scenario.ordering):
+        return problem
     fields = type(scenario).model_fields
     if given := [name for name in _OF_DECISIONS if getattr(scenario, name) != fields[name].default]:
         return f"{', '.join(given)}: orders have candidates of their own and are never drawn by chance; leave them out"
@@ -323,8 +349,28 @@ def orders_problem(scenario: Scenario) -> str | None:
         return "orders are judged by replay alone; write evaluation.estimator: replay"
     if scenario.discount.gamma != 1:
         return "orders earn alike on every day of a replay; write discount.gamma: 1"
-    problem = _untold_guardrails(scenario) or _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
-    return problem or _unseen_promotions(scenario.orders, scenario, ordering.lead_days)
+    problem = _untold_guardrails(scenario) or _unpriced(scenario) or _unseen(scenario)
+    return problem or _unseen_promotions(scenario.orders, scenario)
+
+
+def _unfit_ordering(orders: Orders, ordering: Ordering | None) -> str | None:
+    """Return what of a scenario's ordering doesn't go with orders, and what to write, else None."""
+    if ordering is not None and ordering.every == "week":
+        return (
+            "orders are replayed day by day, and ordering.every: week has a row a week; write ordering.every: day, and "
+            f"orders.weekdays: [{ordering.weekday}] to order once a week"
+        )
+    if ordering is None or (ordering.is_counted and ordering.receipts != "delivered"):
+        return (
+            "orders are for clock: sku_day with ordering.every: day and ordering.receipts: delivered, or with "
+            "ordering.stock: none, where the log counts nothing"
+        )
+    if ordering.is_counted != (orders.declared_stock is None):
+        return (
+            "orders.declared_stock simulates what no log counts: give it with ordering.stock: none, and only then, "
+            "such as {safety: 1.3}"
+        )
+    return None
 
 
 def refuse_orders(scenario: Scenario, command: str) -> None:
@@ -343,18 +389,32 @@ def refuse_orders(scenario: Scenario, command: str) -> None:
 def guarded_flows(scenario: Scenario) -> dict[str, str]:
     """Return which flow of a replay each metric is that a guardrail may limit, by name."""
     found = {name: flow for name, flow in scenario.stock_metrics.items() if flow in GUARDED_FLOWS}
-    return found | dict.fromkeys(replayed_metrics(scenario), WASTED)
+    return found | {name: name for name in replayed_metrics(scenario)}
 
 
 def replayed_metrics(scenario: Scenario) -> tuple[str, ...]:
-    """Return names of what replays alone count, which no log holds: waste, where products don't keep."""
-    return () if scenario.orders is None or scenario.orders.shelf is None else (WASTED,)
+    """Return names of what replays alone count, which no log holds: waste of what doesn't keep, simulated stock."""
+    if scenario.orders is None:
+        return ()
+    flows = () if is_counted(scenario) else tuple(flow for flow in GUARDED_FLOWS if flow not in SOLD_FLOWS)
+    return flows if scenario.orders.shelf is None else (*flows, WASTED)
+
+
+def is_counted(scenario: Scenario) -> bool:
+    """Return whether stock is counted: False where it is simulated, since the log says nothing of it."""
+    return scenario.ordering is None or scenario.ordering.is_counted
+
+
+def needed_flows(scenario: Scenario) -> tuple[str, ...]:
+    """Return the metrics of stock that a replay is made of."""
+    return NEEDED_FLOWS if is_counted(scenario) else SOLD_FLOWS
 
 
 def _untold_guardrails(scenario: Scenario) -> str | None:
     """Return which guardrails a replay can't hold, or what stands in their way, else None."""
     if taken := [name for name in replayed_metrics(scenario) if name in scenario.metrics]:
-        return f"metrics.{taken[0]}: what replays count as waste (orders.shelf) has that name; give it another"
+        what = "waste (orders.shelf)" if taken[0] == WASTED else "simulated stock (ordering.stock: none)"
+        return f"metrics.{taken[0]}: what replays count as {what} has that name; give it another"
     told = guarded_flows(scenario)
     untold = [name for name in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails) if name not in told]
     if not untold:
@@ -402,19 +462,22 @@ def order_prices(scenario: Scenario) -> dict[str, int]:
     return found
 
 
-def _unseen(scenario: Scenario, lead_days: int) -> str | None:
+def _unseen(scenario: Scenario) -> str | None:
     """Return which metrics and features a replay lacks, else None."""
+    ordering = scenario.ordering
     flows, observed = set(scenario.stock_metrics.values()), {one.name for one in scenario.observation.features}
-    lacking = [f"metrics: {{event: stock, value: {flow}}}" for flow in NEEDED_FLOWS if flow not in flows]
+    lacking = [f"metrics: {{event: stock, value: {flow}}}" for flow in needed_flows(scenario) if flow not in flows]
     if margin_metric(scenario) is None:
         lacking.append("metrics: {event: purchase, value: margin}")
-    stock = ["units_on_hand", *(f"units_due_in_{day}d" for day in range(lead_days))]
-    lacking += [f"observation.features: {name}" for name in stock if name not in observed]
+    if ordering is not None and ordering.is_counted:
+        stock = ["units_on_hand", *(f"units_due_in_{day}d" for day in range(ordering.lead_days))]
+        lacking += [f"observation.features: {name}" for name in stock if name not in observed]
     return f"orders are replayed from what is lacking here: {'; '.join(lacking)}; add them" if lacking else None
 
 
-def _unseen_promotions(orders: Orders, scenario: Scenario, lead_days: int) -> str | None:
+def _unseen_promotions(orders: Orders, scenario: Scenario) -> str | None:
     """Return which days' promotions orders that last for several days can't look ahead to, else None."""
+    lead_days = 0 if scenario.ordering is None else scenario.ordering.lead_days
     observed = {one.name for one in scenario.observation.features}
     needed = [f"is_reduced_in_{day}d" for day in range(lead_days + longest_gap(orders.weekdays))]
     lacking = [name for name in needed if name not in observed]

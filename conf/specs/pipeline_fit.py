@@ -9,7 +9,7 @@ from conf.event_types import EventType
 from conf.specs.action_attributes import ITEM_COLUMNS
 from conf.specs.event_mapping import EventMapping, event_types_of
 from conf.specs.money_fit import money_problem
-from conf.specs.orders import replayed_metrics
+from conf.specs.orders import is_counted, replayed_metrics
 from conf.specs.products_fit import ordering_misfits
 from conf.specs.reward import EventMetric
 from conf.specs.source import Source
@@ -83,7 +83,11 @@ def _of_rewards(scenario: Scenario, source: Source, feeds: dict[str, EventMappin
         yield Misfit(key, f"{', '.join(rewarded)}: source {source.name} has none of them: {_types(feeds)}")
         return
     yield from _of_link(scenario, source, rewarding, rewarded)
-    counted_units = {term.event for term in reward.terms if term.value == "units"}
+    # What a replay holds and orders is simulated where nobody counts it: no line tells it.
+    is_simulated = not is_counted(scenario)
+    counted_units = {term.event for term in reward.terms if term.value == "units"} - (
+        {"stock", "order"} if is_simulated else set()
+    )
     metrics = [one for one in scenario.metrics.values() if isinstance(one, EventMetric)]
     counted_units |= {one.event for one in metrics if one.value == "units"}
     for event in sorted(counted_units):
@@ -95,7 +99,7 @@ def _of_rewards(scenario: Scenario, source: Source, feeds: dict[str, EventMappin
             continue
         counted = scenario.metrics[metric]
         event = counted.event if isinstance(counted, EventMetric) else counted
-        if event not in known:
+        if event not in known and not (is_simulated and event == "stock"):
             yield Misfit(
                 "gate.guardrails", f"{metric} counts {event} events, and {source.name} has none: {_types(feeds)}"
             )
@@ -164,7 +168,7 @@ def _of_money(scenario: Scenario, source: Source) -> Iterator[Misfit]:
 
 def _of_estimator(scenario: Scenario, source: Source) -> Iterator[Misfit]:
     estimator = scenario.evaluation.estimator
-    if source.decisions.kind == "implied" and estimator != "dm":
+    if source.decisions.kind == "implied" and estimator != "dm" and is_counted(scenario):
         yield Misfit(
             "evaluation.estimator",
             f"{estimator} weights decisions by the probability they were made with, and those of {source.name} are "

@@ -168,6 +168,7 @@ class Week(StrictModel):
 
 _USUAL_OVERDUE_DAYS = 2
 _LEADS_PER_DELAY = 3
+_USUAL_RANGE_DAYS = 28
 
 
 class Ordering(GrownModel):
@@ -212,6 +213,21 @@ class Ordering(GrownModel):
         "way up to the promised day, and nothing can be said of shrinkage.",
         examples=["delivered"],
     )
+    stock: Literal["counted", "none"] = Field(
+        default="counted",
+        description="Declares whether the log counts what is in stock. Where it doesn't (`none`), a product is decided "
+        "on each morning after it was sold lately (`range_days`), a purchase that was given back whole on its day "
+        "counts as none, and `orders.declared_stock` simulates what nobody counted.",
+        examples=["none"],
+    )
+    range_days: int = Field(
+        default=_USUAL_RANGE_DAYS,
+        ge=1,
+        le=180,
+        description="Declares for how many days after its last sale a product is still in the range, where the log "
+        "counts no stock; `observation.history_days` is longer.",
+        examples=[28],
+    )
     overdue_days: int | None = Field(
         default=None,
         ge=0,
@@ -229,7 +245,12 @@ class Ordering(GrownModel):
         examples=["dropped"],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"overdue_days", "rests"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"overdue_days", "rests", "stock", "range_days"})
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the log counts what is in stock."""
+        return self.stock == "counted"
 
     @property
     def days(self) -> int:
@@ -247,6 +268,14 @@ class Ordering(GrownModel):
     def _overdue_by_receipts(self) -> Self:
         if self.receipts == "none" and (self.overdue_days is not None or self.rests != "expected"):
             raise ValueError("overdue_days and rests are told by receipts, and receipts is none; leave them out")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_without_counts(self) -> Self:
+        if self.is_counted and self.range_days != _USUAL_RANGE_DAYS:
+            raise ValueError("range_days is for a log that counts no stock (stock: none); whatever is counted is in it")
+        if not self.is_counted and (self.receipts != "none" or self.every != "day"):
+            raise ValueError("stock is none: nothing tells receipts or weeks; write receipts: none and every: day")
         return self
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # a scenario is checked as it is loaded
     from conf.specs.scenario import Scenario
 
 _COUNT: EventType = "stock"
+_SALE: EventType = "purchase"
 _AHEAD = ("price_in_{n}d", "is_reduced_in_{n}d")
 
 
@@ -21,11 +22,15 @@ def ordering_misfits(scenario: Scenario, source: Source) -> Iterator[tuple[str, 
     """Yield what the source lacks for decisions of products: the key that asks for it, and what is wrong."""
     if scenario.ordering is None:
         return
-    if source.decisions.event_type != _COUNT:
-        got = source.decisions.event_type
-        yield "decisions.event_type", f"clock sku_day decides with each count; expected stock, got {got}"
     feeds = {name: feed.events for name, feed in source.feeds_alone().items()}
-    yield from _of_feeds(scenario.ordering, source.name, feeds)
+    if scenario.ordering.is_counted:
+        if source.decisions.event_type != _COUNT:
+            got = source.decisions.event_type
+            absent = "; where the log counts no stock, write ordering.stock: none" if got == _SALE else ""
+            yield "decisions.event_type", f"clock sku_day decides with each count; expected stock, got {got}{absent}"
+        yield from _of_feeds(scenario.ordering, source.name, feeds)
+    else:
+        yield from _of_sales(source, feeds)
     told = () if source.items is None else tuple(source.items.columns)
     has_all = source.items is not None and not told
     asked = [form for form, _ in scenario.observation.of_products.values()]
@@ -37,6 +42,25 @@ def ordering_misfits(scenario: Scenario, source: Source) -> Iterator[tuple[str, 
     if limit is not None and limit.of != "units" and not has_all and limit.of not in told:
         yield "orders.shared_limit", f"{limit.of}: source {source.name} has no table of items with {limit.of}; map it"
     yield from _of_shelf(scenario, source, told=None if has_all else told)
+
+
+def _of_sales(source: Source, feeds: Mapping[str, EventMapping]) -> Iterator[tuple[str, str]]:
+    """Yield what a source whose log counts no stock lacks, or has too much."""
+    if (source.decisions.kind, source.decisions.event_type) != ("implied", _SALE):
+        got = f"{source.decisions.kind}, {source.decisions.event_type}"
+        yield (
+            "decisions",
+            f"ordering.stock is none, so that nothing but sales implies what is ordered: expected kind: implied, "
+            f"event_type: {_SALE}; got {got}",
+        )
+    told = sorted({event for one in feeds.values() for event in event_types_of(one)} & {"stock", "order", "receipt"})
+    if told:
+        yield (
+            "ordering.stock",
+            f"none, and lines of source {source.name} become {', '.join(told)} events, which a declared stock would "
+            "contradict; write stock: counted, or use a source without them",
+        )
+    yield from _lacking({_SALE: ("item_id", "quantity")}, source.name, feeds)
 
 
 def _of_shelf(scenario: Scenario, source: Source, *, told: Collection[str] | None) -> Iterator[tuple[str, str]]:
@@ -63,6 +87,13 @@ def _of_feeds(ordering: Ordering, source: str, feeds: Mapping[str, EventMapping]
         "order": tied if has_receipts else tied[:2],
         **({"receipt": tied} if has_receipts else {}),
     }
+    yield from _lacking(needed, source, feeds)
+
+
+def _lacking(
+    needed: Mapping[EventType, tuple[str, ...]], source: str, feeds: Mapping[str, EventMapping]
+) -> Iterator[tuple[str, str]]:
+    """Yield events that no line becomes, and fields that aren't mapped of them."""
     for event, fields in needed.items():
         of_event = [one for one in feeds.values() if event in event_types_of(one)]
         if not of_event:

@@ -228,7 +228,8 @@ def _list(run: Run) -> dict[str, Any]:
         return {"order_list": {"no_orders": decided["no_orders"]}}
     if "units_ordered" in decided:
         orders = ("as_of", "version", "is_draft", "n_products", "n_ordered", "units_ordered", "n_unlisted", "csv")
-        return {"order_list": {name: decided[name] for name in orders}}
+        stock = {name: decided[name] for name in ("simulated_stock",) if name in decided}
+        return {"order_list": {name: decided[name] for name in orders} | stock}
     if "n_decisions" in decided:
         recommended = ("as_of", "version", "n_shoppers", "n_decisions", "n_control", "groups", "csv")
         return {"recommendations": {name: decided[name] for name in recommended}}

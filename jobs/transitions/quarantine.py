@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
+from conf.kernel_rules import deciding_type
 from conf.publication import Manifest
 from conf.set_aside import DECISION_FAULTS
 from conf.specs.delivery import MAX_REJECTED_SHARE
@@ -102,7 +103,7 @@ def decisions_of(
         elif row["kind"] == SET_ASIDE:
             found[row["day"]].n_unfit[row["outcome"]] += row["n"]
             found[row["day"]].examples[row["outcome"]] = row["example"]
-    decision = pipeline.source.decisions.event_type
+    decision = deciding_type(pipeline)
     for one in read:
         owner = partition_of(one.event_date)
         if one.is_of_nobody and not one.is_repeated and one.event_type == decision and owner in found:

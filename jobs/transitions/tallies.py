@@ -65,7 +65,7 @@ def tallies_of(
             _of_events(stream, made),
             *_of_decisions(stream, made, known),
             *_set_aside(events, made, actions),
-            _handed_over(stream),
+            _handed_over(stream, made),
             _without_money(stream, made, rules),
         ]
     )
@@ -196,9 +196,14 @@ def _without_money(stream: Stream, made: StreamTransitions, rules: Rules) -> pa.
     return _structs(WITHOUT_MONEY, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
 
 
-def _handed_over(stream: Stream) -> pa.StructArray:
-    """All events by business day and type: whether what Spark read is what the kernel saw."""
-    (day, kind), n, _ = _summed(np.stack([stream.day, stream.type], axis=1))
+def _handed_over(stream: Stream, made: StreamTransitions) -> pa.StructArray:
+    """All events by business day and type: whether what Spark read is what the kernel saw.
+
+    Decisions with periods of their own are mornings, which nobody delivered.
+    """
+    cells = np.stack([stream.day, stream.type], axis=1)
+    cells = cells if made.decisions.period is None else cells[~made.decisions.is_decision]
+    (day, kind), n, _ = _summed(cells)
     return _structs(HANDED, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.calendar import day_number
+from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.told import Told
 from conf.kernel.transitions import AsOf, Rules, transitions
 from conf.kernel_rules import as_of, longest_closing_days, rules_of
@@ -29,6 +30,7 @@ from jobs.events.shopper_files import ShopperFiles
 from jobs.events.told_rows import ATTRIBUTE, ToldRows, among_events, apart
 from jobs.publishing.row_pieces import PIECE_DDL, Piece, arrow_schema, write_pieces
 from jobs.publishing.table_schema import struct_of
+from jobs.transitions.morning_rows import with_mornings
 from jobs.transitions.tallies import TALLY_DDL, Tally, summed_tallies, tallies_of
 from jobs.transitions.transition_rows import action_keys, transition_rows
 
@@ -153,6 +155,9 @@ class TransitionJob:
         events, attributes = apart(events)
         if self.facts is not None:
             events = self.facts.fill(events)
+        clock = self.rules.clock
+        if isinstance(clock, SkuDay) and not clock.is_counted:
+            events = with_mornings(events, clock, self.known)
         columns = event_columns(events, self.set_ids, self.items)
         told = None if self.products is None else self.products.of_units(events["user_id"])
         made = transitions(columns.stream, self.rules, self.known, attributes, told)

@@ -229,6 +229,8 @@ def _data(version: _Version) -> Iterator[tuple[str, str]]:
     yield "temperature", entry.tags.get("temperature", "")
     if figures is None:
         return
+    if figures.orders is not None and figures.orders.simulated_stock:
+        yield "stock", figures.orders.simulated_stock
     yield "first partition", ": ".join(figures.lineage.first_partition)
     yield "last partition", ": ".join(figures.lineage.last_partition)
     yield "actions", f"{figures.data.n_actions:,}"

@@ -20,7 +20,8 @@ from rl.data.transitions_reading import read_transitions
 from rl.errors import PolicyError
 from rl.inventory.order_days import EVERY_DAY, OrderDays
 from rl.inventory.order_policy import OrderPolicy
-from rl.orders.order_history import OrderHistory, read_history
+from rl.orders.history_reading import read_history
+from rl.orders.order_history import OrderHistory
 from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, told_room, write_order_csv
 from rl.orders.tomorrow import TomorrowOrders, no_orders_problem, tomorrow_orders
 from rl.orders.unlisted import N_NAMED
@@ -128,6 +129,7 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
         **({"coarse_packs": list(coarse[:N_NAMED])} if (coarse := orders.coarse_packs) else {}),
         **({"not_worth_a_pack": list(unworthy[:N_NAMED])} if (unworthy := orders.not_worth_a_pack) else {}),
         **told_room(orders),
+        **({} if history.declared is None else {"simulated_stock": history.declared.sentence}),
     }
 
 

@@ -140,13 +140,17 @@ def version_record(result: NightFigures) -> VersionRecord:
     """Return what the registered version says about itself: verdict, baseline, horizon, description and tags."""
     night, verdict = result.facts, result.verdict
     reasons = "\n".join(f"- {reason}" for reason in (*verdict.reasons, *notes_of(result)))
+    stock = (
+        f"{result.orders.simulated_stock}\n\n" if result.orders is not None and result.orders.simulated_stock else ""
+    )
     return VersionRecord(
         verdict=verdict.decision,
         champion_in_force=result.champion_in_force,
         compared_with=result.compared_with,
         horizon=night.date,
         description=(
-            f"**{verdict.decision}**: {result.selected.name}, from {night.source} up to {night.date}.\n\n{reasons}\n\n"
+            f"**{verdict.decision}**: {result.selected.name}, from {night.source} up to {night.date}.\n\n"
+            f"{stock}{reasons}\n\n"
             "The review page (review.html) is an artifact of the run."
         ),
         details={

@@ -172,6 +172,7 @@ class OrderFigures(StrictModel):
         n_losing: products whose units bring nothing or less on the training days, ordering them included.
         losing: natural keys of them, twenty at most.
         follows_errors: whether forecasts follow their errors of the last days; None where the scenario doesn't ask.
+        simulated_stock: what is declared of stock and orders that the log doesn't have, in words; empty else.
     """
 
     lead_days: int
@@ -210,6 +211,7 @@ class OrderFigures(StrictModel):
     n_losing: int = 0
     losing: tuple[str, ...] = ()
     follows_errors: bool | None = None
+    simulated_stock: str = ""
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

@@ -10,6 +10,9 @@ from rl.data.logged_episodes import BoolArray, IntArray
 from rl.errors import InventoryError
 from rl.inventory.stock import OrderingPolicy, StockStates, checked_orders
 
+NO_LIMIT = 2**40
+"""Units that stand for as many as there may be."""
+
 
 @dataclass(frozen=True)
 class UnitLimits:
@@ -22,6 +25,11 @@ class UnitLimits:
 
     least_order: int = 0
     most_units: int | None = None
+
+    def of_packs(self, pack_size: IntArray) -> OrderLimits:
+        """Return the limits of products of these pack sizes, `(n_products,)`."""
+        most = NO_LIMIT if self.most_units is None else self.most_units
+        return OrderLimits(pack_size, np.full_like(pack_size, self.least_order), np.full_like(pack_size, most))
 
     def __str__(self) -> str:
         most = "none" if self.most_units is None else self.most_units

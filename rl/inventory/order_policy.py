@@ -36,7 +36,6 @@ from rl.policy.network import DenseNetwork
 
 ORDER_POLICY_FILE = "order_policy.json"
 ORDER_WEIGHTS_FILE = "order_weights.safetensors"
-NO_LIMIT = 2**40
 """Units that stand for no limit: more than any shelf holds, and small enough to add to."""
 OFFSETS: tuple[float, ...] = tuple((np.arange(-12, 13) * 0.25).tolist())
 """Levels that learners of values choose among: beside each product's quantile, in standard deviations."""
@@ -164,9 +163,7 @@ class OrderPolicy:
             limits: that each product's orders are kept within; None for those that it was fitted under.
             shelf: how long these products can be sold; None where all keep.
         """
-        n, allowed = len(products), limits or self.fitted_under
-        most = NO_LIMIT if allowed.most_units is None else allowed.most_units
-        bounds = OrderLimits(pack_size, np.full(n, allowed.least_order), np.full(n, most))
+        bounds = (limits or self.fitted_under).of_packs(pack_size)
         planned = None if self.plan is None else self.plan.rows(products)
         return ProductOrders(self, self.costs.margins(products), bounds, room, planned=planned, shelf=shelf)
 

@@ -83,6 +83,7 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_losing=len(losing := _losing(night)),
         losing=losing[:N_NAMED],
         follows_errors=night.basis.forecaster.correction is not None if night.dataset.corrects_forecasts else None,
+        simulated_stock="" if (declared := night.dataset.history.declared) is None else declared.sentence,
     )
 
 

@@ -21,7 +21,8 @@ from rl.data.pinned_versions import PinnedVersions, current_versions, read_versi
 from rl.data.splits import SPLIT_NAMES, SplitName, TimeSpan, end_of_day, refuse_small_splits
 from rl.data.transitions_reading import PublishedTransitions, read_transitions
 from rl.errors import DatasetError, NothingToLearn
-from rl.orders.order_history import OrderHistory, read_history
+from rl.orders.history_reading import read_history
+from rl.orders.order_history import OrderHistory
 from rl.orders.order_replay import MILLIONTHS, Money
 
 LEAST_WEEKS = 5
@@ -49,7 +50,7 @@ class OrderDataset:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of schema version, spec, partitions, packs, categories, splits, days of orders, forecasts and tail."""
+        """Hash of schema version, spec, partitions, packs, categories, splits, and of what the spec says of orders."""
         manifest = next(iter(self.published.manifests.values()))
         content = {
             "schema_version": manifest.schema_version,
@@ -66,6 +67,8 @@ class OrderDataset:
             content["shelf"] = [shelf.days.tolist(), cost, shelf.is_charged]
         if not self.history.order_days.is_daily:
             content["weekdays"] = self.history.order_days.weekdays
+        if (declared := self.history.declared) is not None:
+            content["declared_stock"] = [declared.safety, declared.recent_days]
         if self.corrects_forecasts:
             content["corrects_forecasts"] = True
         if self.demand_tail != USUAL_TAIL:

@@ -46,6 +46,7 @@ class TomorrowOrders:
         is_daily: whether orders are placed every day, so that they last to the day of their arrival.
         due: units on the way that are due that day or overdue; None where they are counted among those on hand.
         overdue: units on the way that were due before; None where they aren't told from those due that day.
+        is_simulated: whether stock is, so that what is on hand and on the way is no count.
     """
 
     day: date
@@ -68,6 +69,7 @@ class TomorrowOrders:
     is_daily: bool = True
     due: IntArray | None = None
     overdue: IntArray | None = None
+    is_simulated: bool = False
 
     @property
     def room_taken(self) -> int:
@@ -102,6 +104,7 @@ class TomorrowOrders:
         have = int(self.on_hand[row] + self.on_the_way[row])
         rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
         rest += self._overdue_in_words(row)
+        rest += " (simulated, since the log counts none: order the level less what you have)" * self.is_simulated
         left_out = f" ({self.held_back[row]:,} fewer, for the limit that all share)" if self.held_back[row] else ""
         if self.held_by_most[row]:
             left_out += (
@@ -191,6 +194,7 @@ def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrder
         is_daily=history.order_days.is_daily,
         due=due,
         overdue=None if history.next_overdue is None else history.next_overdue[listed],
+        is_simulated=history.declared is not None,
     )
     refuse_wrong_orders(found, limits)
     return found

@@ -77,6 +77,7 @@ def _of_orders(figures: NightFigures, orders: OrderFigures) -> tuple[str, str]:
     gain, unit = figures.gain, figures.facts.reward_unit
     tested = figures.fullest_report(figures.selected.name)
     rests_on = f"{counted(tested.n_units, 'product')}, led through the demand of days that were used to choose nothing"
+    rests_on += f". {orders.simulated_stock}" if orders.simulated_stock else ""
     if gain is None or gain.value is None:
         return winner_sentence(figures, orders), rests_on
     today = policy_name(gain.baseline)

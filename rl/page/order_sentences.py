@@ -34,22 +34,36 @@ ROLES = {
 
 
 _EVERY_DAY = "every day"
+_STRAYED = " What went astray in the log, or turned up, does so under every way alike, as far as it is there."
 
 
 def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
     """Return what every figure rests on that no log can show."""
     days = f"{orders.lead_days} days" if orders.lead_days > 1 else "a day"
+    simulated = orders.simulated_stock
     return (
+        *_simulated(orders),
         "Declared, not measured: demand doesn't depend on what is ordered. Every way to order is led through the same "
         "demand. Where an empty shelf sends shoppers to the next product, or a full one draws them in, the figures are "
         "wrong.",
         f"Orders are {_placed(orders)}taken to arrive {days} after they are placed, as promised, by every way alike."
         f"{_lasting(orders)}",
-        "What comes in on a day counts as there from the day's start. What went astray in the log, or turned up, does "
-        "so under every way alike, as far as it is there.",
-        _censored(orders),
+        f"What comes in on a day counts as there from the day's start.{'' if simulated else _STRAYED}",
+        *(() if simulated else (_censored(orders),)),
         *_wasted(orders),
         *_shared(orders),
+    )
+
+
+def _simulated(orders: OrderFigures) -> tuple[str, ...]:
+    """Return what is declared of a log that counts no stock, and what follows for whoever reads on."""
+    if not orders.simulated_stock:
+        return ()
+    return (
+        orders.simulated_stock,
+        "So today's rule is what is declared, not what the shop did, and a gain over it is worth as much as that "
+        "declaration. Demand that an empty shelf lost is in no log: nothing here knows it. What tomorrow's list says "
+        "lies on hand and on the way is simulated: order its level less what you have.",
     )
 
 

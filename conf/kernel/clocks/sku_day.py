@@ -2,6 +2,8 @@
 
 A period starts some hours into its business day. So many periods are a block, counted from 1970, and a product's
 decisions of a block are an episode. Time alone ends it, so that no row is terminal.
+
+Where nothing is counted, rows of mornings stand for counts, and each period's events are its own.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from conf.kernel.arrays import MICROS_PER_HOUR, BoolArray, IntArray, changes
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.shopper_week import rows_before
 from conf.kernel.decisions import DecisionRows, DecisionRule
+from conf.kernel.mornings import Sales, mornings_after
 from conf.kernel.points import Points
 from conf.kernel.sessions import SessionRule, Sessions
 from conf.kernel.stock_flows import NOBODY, counts_of, next_counts, stock_flows
@@ -35,6 +38,7 @@ class SkuDay:
         periods: of a block.
         max_steps: the most decisions of an episode.
         window_us: how long after a count its period's events come at most, microseconds.
+        range_days: how many days after its last sale a product that nobody counts is in the range; 0 where counts say.
     """
 
     days: int
@@ -43,6 +47,35 @@ class SkuDay:
     periods: int
     max_steps: int
     window_us: int
+    range_days: int = 0
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether counts are events of the log."""
+        return not self.range_days
+
+    def mornings(
+        self, sales: Sales, *, calendar: Calendar, span: IntArray, horizon_end_us: int
+    ) -> tuple[IntArray, IntArray]:
+        """Return units and business days of the mornings of a log without counts, by unit and day, `(n_mornings,)`.
+
+        Those of the day before the span are among them, whose period ends within it.
+
+        Args:
+            sales: lines of the log.
+            calendar: of the business zone.
+            span: business days on which the asked blocks start, `(n_days,)`.
+            horizon_end_us: when the last business day ends that is known.
+        """
+        last = int(calendar.day(np.array([horizon_end_us - 1], dtype=np.int64))[0])
+        first = int(span.min()) - 1 if len(span) else last + 1
+        unit, day = mornings_after(sales, range_days=self.range_days, last_day=last)
+        asked = day >= first
+        return unit[asked], day[asked]
+
+    def mornings_us(self, day: IntArray, calendar: Calendar) -> IntArray:
+        """Return when the mornings of business days are, UTC microseconds, `(n,)`."""
+        return self.starts_us(self._period_of_day(day), calendar)
 
     def decide(self, stream: Stream, rule: DecisionRule, calendar: Calendar) -> DecisionRows:
         """Return the decisions: the first count of each product and period; what is ordered until the next is chosen.
@@ -54,16 +87,19 @@ class SkuDay:
         is_decision, is_repeated = np.zeros(len(stream), dtype=np.bool_), np.zeros(len(stream), dtype=np.bool_)
         is_decision[counts[is_first]], is_repeated[counts[~is_first]] = True, True
         rows = counts[is_first]
+        period = None if self.is_counted else self._period(stream.time_us, stream.day, calendar)
         ordered = stock_flows(stream, is_decision, self.window_us).ordered
         least = np.array(rule.quantities.least, dtype=np.int64)
         place = np.maximum(np.searchsorted(least, ordered, side="right") - 1, 0)
         action = np.zeros(len(stream), dtype=np.int64)
         action[rows] = np.array(rule.quantities.actions, dtype=np.int64)[place]
         shown = np.where(is_decision, stream.item, NO_ID)
-        return DecisionRows(is_decision, is_repeated, action=action, shown_item=shown, rows=rows)
+        return DecisionRows(is_decision, is_repeated, action=action, shown_item=shown, rows=rows, period=period)
 
-    def missed(self, stream: Stream, decided: DecisionRows, *, calendar: Calendar, watermark_us: int) -> BoolArray:
-        """Return the decisions whose period is followed by one without a count, `(n_decisions,)`.
+    def missed(
+        self, stream: Stream, decided: DecisionRows, *, calendar: Calendar, watermark_us: int
+    ) -> BoolArray | None:
+        """Return the decisions whose period is followed by one without a count, `(n_decisions,)`; None without counts.
 
         A product without a count for longer than the window has left the range, unless it is ordered, received or sold
         on: then what its last count's period holds is what several came to.
@@ -74,6 +110,8 @@ class SkuDay:
             calendar: of the business zone.
             watermark_us: until when (exclusive) the deliveries are complete: before a period's end nothing is missed.
         """
+        if not self.is_counted:
+            return None
         rows = decided.rows
         period = self._period(stream.time_us[rows], stream.day[rows], calendar)
         is_followed = next_counts(stream, rows, self.window_us) != NOBODY
@@ -155,6 +193,9 @@ class SkuDay:
         following = next_counts(stream, counts, self.window_us)[last]
         # One that comes after a period without a count sets the episode aside, whatever its closing.
         is_counted = following != NOBODY
+        if not self.is_counted:
+            # A product that left the range and came back closed when it left.
+            is_counted &= self._period(stream.time_us[following], stream.day[following], calendar) == period + 1
         start = self.starts_us(period + 1, calendar)
         before = rows_before(stream, stream.unit[rows], start)
         return (

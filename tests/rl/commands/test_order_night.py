@@ -27,7 +27,8 @@ from rl.data.transitions_reading import read_transitions
 from rl.errors import EvaluationError
 from rl.figures.night import NightFigures, read_figures
 from rl.inventory.order_policy import load_order_policy
-from rl.orders.order_history import OrderHistory, read_history
+from rl.orders.history_reading import read_history
+from rl.orders.order_history import OrderHistory
 from rl.registry.store import CHAMPION, aliases, open_store
 from tests.rl.orders.order_lake import SCENARIO, SOURCE, write_order_lake
 from tests.rl.orders.shop_history import PIPELINE, a_shop

@@ -19,7 +19,7 @@ from rl.errors import DatasetError
 from rl.figures.night import read_figures
 from rl.inventory.order_days import EVERY_DAY
 from rl.inventory.order_policy import load_order_policy
-from rl.orders.order_history import read_history
+from rl.orders.history_reading import read_history
 from rl.orders.order_split import load_orders
 from rl.registry.order_champion import find_order_champion
 from rl.registry.store import open_store

@@ -13,7 +13,8 @@ from conf.paths import Lake
 from conf.specs.problem import Feature
 from conf.specs.scenario import Pipeline
 from rl.data.transitions_reading import read_transitions
-from rl.orders.order_history import OrderHistory, read_history
+from rl.orders.history_reading import read_history
+from rl.orders.order_history import OrderHistory
 from tests.rl.factories import write_items
 from tests.rl.orders.order_lake import SOURCE, write_order_lake
 from tests.rl.orders.shop_history import PIPELINE, a_shop, history_of
