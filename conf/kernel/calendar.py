@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_SECOND, IntArray
+from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, IntArray
 
 _EPOCH = date(1970, 1, 1)
 _SECONDS_PER_HOUR = 3600
@@ -55,12 +55,19 @@ class Calendar:
 
         Where clocks skip midnight, that is the moment they do; where they show it twice, the first.
         """
+        return self.at_hour(day, 0)
+
+    def at_hour(self, day: IntArray, hour: int) -> IntArray:
+        """Return when wall clocks show an hour of business days, UTC microseconds.
+
+        Where clocks skip a full hour, that is the moment they do; where they show it twice, the first.
+        """
         offsets = self.offsets_us
         later_offsets = np.maximum(offsets, np.append(offsets[:1], offsets[:-1]))
         holds_from = self.changes_us + later_offsets
-        midnight = day * MICROS_PER_DAY
-        place = np.searchsorted(holds_from, midnight, side="right") - 1
-        found: IntArray = midnight - offsets[np.maximum(place, 0)]
+        shown = day * MICROS_PER_DAY + hour * MICROS_PER_HOUR
+        place = np.searchsorted(holds_from, shown, side="right") - 1
+        found: IntArray = shown - offsets[np.maximum(place, 0)]
         return found
 
 

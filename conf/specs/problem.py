@@ -154,7 +154,11 @@ class Week(StrictModel):
 
     weekday: Weekday = Field(description="Names the business day on which weeks start.", examples=["monday"])
     hour: int = Field(
-        default=0, ge=0, le=23, description="Sets how many hours into that day a week starts.", examples=[6]
+        default=0,
+        ge=0,
+        le=23,
+        description="Sets at which hour of that day a week starts, on the wall clock.",
+        examples=[6],
     )
     weeks: int = Field(
         default=4,
@@ -189,8 +193,8 @@ class Ordering(GrownModel):
         default=0,
         ge=0,
         le=23,
-        description="Sets how many hours into its business day a period starts: the first count of a product after it "
-        "is the decision.",
+        description="Sets at which hour of its business day a period starts, on the wall clock: the first count of a "
+        "product after it is the decision.",
         examples=[4],
     )
     periods: int = Field(

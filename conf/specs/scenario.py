@@ -642,7 +642,7 @@ def _explained_at(key: str) -> str:
 def scenarios_for(source: str, folder: Path = SCENARIOS_FOLDER, sources_folder: Path | None = None) -> list[str]:
     """Return the names of the scenarios that decide by the clock of the source's decisions, sorted.
 
-    Where a scenario lists its `sources`, or the source its `scenarios`, the other is on the list. One that can't be
+    Of products, those that count stock where the source does, or those that don't where it doesn't. Where a scenario lists its `sources`, or the source its `scenarios`, the other is on the list. One that can't be
     read is among them, so that it isn't passed over in silence.
 
     Raises:
@@ -662,7 +662,13 @@ def _decides_on(source: Source, path: Path) -> bool:
     if isinstance(listed, list) and source.name not in listed:
         return False
     others = set(get_args(Clock)) - {source.decisions.clock}
-    return content.get("clock") not in others
+    if content.get("clock") in others:
+        return False
+    ordering = content.get("ordering")
+    if source.decisions.clock != "sku_day" or not isinstance(ordering, dict):
+        return True
+    # Where sales alone imply what is ordered, scenarios are meant that ask for no counts, and elsewhere the others.
+    return (ordering.get("stock") == "none") == (source.decisions.kind == "implied")
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:

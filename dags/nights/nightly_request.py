@@ -36,6 +36,8 @@ SIMULATED_SHOPS = {
         ("simulate-promotion", "--n-weeks=52", "--n-shoppers=1000"), "promotion_shop.json"
     ),
     "simulated_inventory": SimulatedShop(("simulate-inventory",), "inventory_shop.json"),
+    # The same shop, of which sales alone are read.
+    "simulated_sales": SimulatedShop(("simulate-inventory",), "inventory_shop.json"),
 }
 
 

@@ -11,7 +11,6 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.kernel.arrays import MICROS_PER_HOUR
 from conf.kernel.calendar import Calendar, calendar_of, day_number
 from conf.kernel.decisions import decisions
 from conf.kernel.moment_points import moment_points
@@ -141,11 +140,10 @@ def week_job(pipeline: Pipeline, as_of: date, *, items: Told | None = None, fact
         raise ValueError(f"{pipeline.scenario.name} has no weeks, or doesn't say who is eligible")
     day = day_number(as_of)
     calendar = calendar_of(pipeline.source.zone, day - 1, day + 1)
-    start = int(calendar.start_of_day(np.array([day], dtype=np.int64))[0])
     return WeekJob(
         rules=rules_of(pipeline),
         calendar=calendar,
-        moment_us=start + week.hour * MICROS_PER_HOUR,
+        moment_us=int(calendar.at_hour(np.array([day], dtype=np.int64), week.hour)[0]),
         as_of_day=day,
         active=Window(_ACTIVE, eligibility.active_days),
         opted_out=_opt_out_rules(eligibility),

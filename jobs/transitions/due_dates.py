@@ -138,7 +138,11 @@ def _inputs_by_date(
         for table in beside
         for name, pointer in read_pointers(lake.table(table.name)).items()
     ]
-    found, kernel = {}, kernel_inputs(of_products=pipeline.scenario.ordering is not None)
+    week = pipeline.scenario.week
+    found: dict[date, dict[str, str]] = {}
+    kernel = kernel_inputs(
+        of_products=pipeline.scenario.ordering is not None, at_hours=week is not None and week.hour > 0
+    )
     for day in starting_dates(pipeline, [one for one in delivered.all_event_dates if one <= last]):
         known_at = min(horizon, day + timedelta(days=pipeline.settle_days))
         sets = {name: content for delivery, name, content in versions if delivery <= known_at}

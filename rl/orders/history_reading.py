@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR
+from conf.kernel.arrays import MICROS_PER_DAY
 from conf.kernel.calendar import calendar_of, date_of, day_number
-from conf.kernel_rules import partition_date
+from conf.kernel.clocks.sku_day import SkuDay
+from conf.kernel_rules import clock_of, partition_date
 from conf.paths import Lake
 from conf.specs.orders import NEEDED_FLOWS, SOLD_FLOWS, Orders, margin_metric
-from conf.specs.problem import Ordering
 from conf.specs.scenario import Pipeline, Scenario
 from rl.data.logged_episodes import BoolArray, IntArray
 from rl.data.pinned_versions import Versions
@@ -56,7 +56,7 @@ def read_history(
     scenario, ordering = pipeline.scenario, pipeline.scenario.ordering
     if ordering is None or scenario.orders is None:
         raise DatasetError(f"{scenario.name} decides on no orders")
-    rows = _Rows.of(published.table(tuple(published.pointers)), pipeline, ordering, horizon)
+    rows = _Rows.of(published.table(tuple(published.pointers)), pipeline, horizon)
     packs, categories = (
         read_pack_sizes(lake, horizon, versions=items),
         read_item_categories(lake, horizon, versions=items),
@@ -248,12 +248,14 @@ class _Rows:
     metrics: Columns
 
     @classmethod
-    def of(cls, table: pa.Table, pipeline: Pipeline, ordering: Ordering, horizon: date) -> _Rows:
-        last = day_number(horizon)
+    def of(cls, table: pa.Table, pipeline: Pipeline, horizon: date) -> _Rows:
+        last, clock = day_number(horizon), clock_of(pipeline)
+        if not isinstance(clock, SkuDay):
+            raise DatasetError(f"{pipeline.scenario.name} decides on no products")
         moments = np.asarray(table["decision_time"].cast(pa.int64()).to_numpy(), dtype=np.int64)
         first_us = int(moments.min()) if len(moments) else 0
         calendar = calendar_of(pipeline.source.zone, min(first_us // MICROS_PER_DAY - 1, last), last + 2)
-        day = (calendar.local_us(moments) - ordering.hour * MICROS_PER_HOUR) // MICROS_PER_DAY
+        day = clock.days_of(moments, calendar)
         kept = day <= last
         table, day = table.filter(pa.array(kept)), day[kept]
         encoded = table["user_id"].combine_chunks()

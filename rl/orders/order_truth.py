@@ -42,6 +42,9 @@ def true_demand(home: Path, source: str, span: OrderSpan) -> IntArray:
     inside = (product >= 0) & (day >= 0) & (day < span.shape[1])
     found = np.full(span.shape, -1, dtype=np.int64)
     found[product[inside], day[inside]] = table["demand"].to_numpy()[inside]
+    if history.declared is not None:
+        # Nobody asks for what the shop has no more; that it left the range stands in no log of sales.
+        found = np.where(np.isin(np.arange(len(found)), product)[:, None], np.maximum(found, 0), found)
     if (lacking := int(np.count_nonzero(span.is_known & (found < 0)))) > 0:
         raise ShopError(f"{path}: lacks {lacking} product-days of the log, so it is another shop's")
     return np.where(span.is_known, found, 0)

@@ -14,5 +14,6 @@ DELIVERING_SHOPS: Mapping[str, Callable[[Path], date]] = {
     "simulated_shop": recommendation.deliver_next_day,
     "simulated_promotion": promotion.deliver_next_day,
     "simulated_inventory": inventory.deliver_next_day,
+    "simulated_sales": inventory.deliver_next_day,
 }
 """Each delivers the day after its last one to the shop's folder, and returns that day's date."""

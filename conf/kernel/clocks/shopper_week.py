@@ -1,6 +1,6 @@
 """The clock of weeks: a point at every decision of a shopper's weeks, and one where a block of weeks ends.
 
-Weeks start on one weekday, some hours into its business day. So many of them are a block, counted from 1970, and a
+Weeks start on one weekday, at an hour of the wall clock. So many of them are a block, counted from 1970, and a
 shopper's decisions of a block are an episode: a step of it needs no event before the block but what history holds. Time
 alone ends it, so that no row is terminal.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.kernel.arrays import MICROS_PER_HOUR, BoolArray, IntArray
+from conf.kernel.arrays import BoolArray, IntArray
 from conf.kernel.calendar import Calendar
 from conf.kernel.decisions import DecisionRows, DecisionRule, decisions
 from conf.kernel.points import Points
@@ -29,7 +29,7 @@ class ShopperWeek:
 
     Attributes:
         weekday: on which weeks start, 0 Monday to 6 Sunday.
-        hour: hours of that business day before the week starts.
+        hour: of that business day, on the wall clock, at which the week starts.
         weeks: of a block.
         max_steps: the most decisions of an episode.
     """
@@ -118,7 +118,7 @@ class ShopperWeek:
 
     def starts_us(self, week: IntArray, calendar: Calendar) -> IntArray:
         """Return when weeks start, UTC microseconds."""
-        return calendar.start_of_day(self._first_day(week)) + self.hour * MICROS_PER_HOUR
+        return calendar.at_hour(self._first_day(week), self.hour)
 
     def _week(self, time_us: IntArray, day: IntArray, calendar: Calendar) -> IntArray:
         """Return the number of the week of each moment, whose business day it is."""

@@ -1,7 +1,7 @@
 """The clock of products: a point at the first count of a product in each day or week, and one where a block ends.
 
-A period starts some hours into its business day. So many periods are a block, counted from 1970, and a product's
-decisions of a block are an episode. Time alone ends it, so that no row is terminal.
+A period starts at an hour of its business day, on the wall clock. So many periods are a block, counted from 1970, and a
+product's decisions of a block are an episode. Time alone ends it, so that no row is terminal.
 
 Where nothing is counted, rows of mornings stand for counts, and each period's events are its own.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.kernel.arrays import MICROS_PER_HOUR, BoolArray, IntArray, changes
+from conf.kernel.arrays import BoolArray, IntArray, changes
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.shopper_week import rows_before
 from conf.kernel.decisions import DecisionRows, DecisionRule
@@ -34,7 +34,7 @@ class SkuDay:
     Attributes:
         days: of a period.
         weekday: on which weeks and blocks start, 0 Monday to 6 Sunday.
-        hour: hours of its first business day before a period starts.
+        hour: of its first business day, on the wall clock, at which a period starts.
         periods: of a block.
         max_steps: the most decisions of an episode.
         window_us: how long after a count its period's events come at most, microseconds.
@@ -171,9 +171,13 @@ class SkuDay:
         # A day on which a period starts holds moments of the period before, too.
         return np.unique(self.partition_days(np.concatenate([days, days - 1])))
 
+    def days_of(self, time_us: IntArray, calendar: Calendar) -> IntArray:
+        """Return the first business day of the period that each moment is in, `(n,)`."""
+        return self._first_day(self._period(time_us, calendar.day(time_us), calendar))
+
     def starts_us(self, period: IntArray, calendar: Calendar) -> IntArray:
         """Return when periods start, UTC microseconds."""
-        return calendar.start_of_day(self._first_day(period)) + self.hour * MICROS_PER_HOUR
+        return calendar.at_hour(self._first_day(period), self.hour)
 
     def _closings(
         self, stream: Stream, counts: IntArray, last: IntArray, calendar: Calendar

@@ -36,7 +36,7 @@ class Told:
 
 
 class Periods:
-    """The periods of a zone, by their number; a period starts some hours into its first business day."""
+    """The periods of a zone, by their number; a period starts at an hour of its first business day's clock."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         assert pipeline.scenario.ordering is not None
@@ -47,7 +47,8 @@ class Periods:
         return A_MONDAY + DAY * (WEEKDAYS.index(self.ordering.weekday) + period * self.ordering.days)
 
     def start(self, period: int) -> datetime:
-        return midnight(self.first_day(period), self.zone) + timedelta(hours=self.ordering.hour)
+        first = self.first_day(period)
+        return datetime(first.year, first.month, first.day, self.ordering.hour, tzinfo=self.zone).astimezone(UTC)
 
     def of(self, row: Row) -> int:
         """The latest one that has started at the event's moment."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -76,7 +76,7 @@ def blocks_of(events: Sequence[Row], pipeline: Pipeline) -> list[Session]:
     starts = [first_block]
     while starts[-1] <= events[-1]["event_date"]:
         starts.append(starts[-1] + timedelta(days=7))
-    moments = {day: _midnight(day, zone) + timedelta(hours=week.hour) for day in starts}
+    moments = {day: datetime.combine(day, time(week.hour), tzinfo=zone).astimezone(UTC) for day in starts}
     blocks: dict[date, list[Row]] = {}
     for row in events:
         number = max(place for place, day in enumerate(starts) if moments[day] <= row["event_time"])

@@ -61,6 +61,16 @@ def test_days_start_when_the_zone_says(zone: str) -> None:
     assert calendar.start_of_day(array(day_number(day) for day in days)).tolist() == expected
 
 
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("hour", [1, 2, 3, 4, 23])
+def test_an_hour_is_when_wall_clocks_show_it(zone: str, hour: int) -> None:
+    """Every day of two years, those whose clocks skip it or show it twice as well."""
+    days = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
+    calendar = calendar_of(zone, day_number(FIRST), day_number(LAST))
+    expected = [micros(datetime.combine(day, time(hour), tzinfo=ZoneInfo(zone)).astimezone(UTC)) for day in days]
+    assert calendar.at_hour(array(day_number(day) for day in days), hour).tolist() == expected
+
+
 def test_moments_it_does_not_know_are_refused() -> None:
     """Another offset might hold there."""
     calendar = calendar_of("UTC", 10, 12)

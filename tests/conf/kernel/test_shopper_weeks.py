@@ -85,7 +85,7 @@ def test_each_window_has_its_meaning() -> None:
 
 
 def test_blocks_hold_together_over_a_change_of_clocks() -> None:
-    """Weeks start at their hour of the business day, an elapsed one where clocks change on that very day."""
+    """Weeks start at their hour on the wall, where clocks change on that very day, too."""
     clock = ShopperWeek(weekday=6, hour=6, weeks=1, max_steps=10)
     calendar = calendar_of("Europe/Berlin", day_number(date(2026, 3, 1)), day_number(date(2026, 4, 30)))
     days = [date(2026, 3, 22), date(2026, 3, 29), date(2026, 4, 5)]
@@ -93,7 +93,7 @@ def test_blocks_hold_together_over_a_change_of_clocks() -> None:
     starts = [datetime.fromtimestamp(one / 1e6, UTC) for one in clock.starts_us(weeks, calendar).tolist()]
     assert starts == [
         datetime(2026, 3, 22, 5, tzinfo=UTC),
-        datetime(2026, 3, 29, 5, tzinfo=UTC),  # 7 o'clock on the wall
+        datetime(2026, 3, 29, 4, tzinfo=UTC),
         datetime(2026, 4, 5, 4, tzinfo=UTC),
     ]
 

@@ -212,14 +212,14 @@ def test_rows_of_a_block_need_only_the_days_around_it(seed: int) -> None:
 
 
 def test_periods_hold_together_over_a_change_of_clocks() -> None:
-    """Days start at their hour of the business day, an elapsed one where clocks change on that very day."""
+    """Days start at their hour on the wall, on days on which clocks change, too."""
     clock = SkuDay(days=1, weekday=0, hour=6, periods=7, max_steps=10, window_us=0)
     calendar = calendar_of("Europe/Berlin", day_number(date(2026, 3, 1)), day_number(date(2026, 4, 30)))
     days = np.array([day_number(date(2026, 3, day)) for day in (28, 29, 30)], dtype=np.int64)
     starts = [datetime.fromtimestamp(one / 1e6, UTC) for one in clock.starts_us(clock._period_of_day(days), calendar)]
     assert starts == [
         datetime(2026, 3, 28, 5, tzinfo=UTC),
-        datetime(2026, 3, 29, 5, tzinfo=UTC),  # 7 o'clock on the wall
+        datetime(2026, 3, 29, 4, tzinfo=UTC),
         datetime(2026, 3, 30, 4, tzinfo=UTC),
     ]
 

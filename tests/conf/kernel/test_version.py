@@ -14,7 +14,11 @@ from tests.conf.kernel.product_logs import many_product_logs, product_pipelines
 DIGESTS = {1: "3fc2ed4afd650557ccc9fba004feafab", 2: "ae687fbb88d7c8a78127064f8d96a933"}
 """By version: of what the kernel makes of 40 random logs under 40 pipelines."""
 
-PRODUCT_DIGESTS = {1: "1b4a12a68aa03e9b273537e9fa7474d4", 2: "df88efebd760295748db40d668eb4337"}
+PRODUCT_DIGESTS = {
+    1: "1b4a12a68aa03e9b273537e9fa7474d4",
+    2: "df88efebd760295748db40d668eb4337",
+    3: "214cc4f1ed98fb5a000fc22879c9443f",
+}
 """By version of products: of what the kernel makes of 40 logs of products under 40 pipelines."""
 
 
