@@ -40,7 +40,7 @@ def write_order_lake(
     )
     # As the log has them: articles, whose record the shop keeps.
     history = history_of(days) if history is None else history
-    lake = Lake(settings.lake, SOURCE)
+    lake = Lake(settings.lake, pipeline.source.name)
     by_partition: dict[date, list[Row]] = defaultdict(list)
     for product, name in enumerate(history.products):
         steps: dict[date, int] = defaultdict(int)
@@ -60,7 +60,7 @@ def write_order_lake(
         dict(zip(names, history.category, strict=True)),
         dict(zip(names, history.pack_size.tolist(), strict=True)),
     )
-    shop = simulated_shop(home, SOURCE)
+    shop = simulated_shop(home, pipeline.source.name)
     shop.mkdir(parents=True)
     SHOP_FILE.save(days.settings, shop)
     StockRecord(days).write(shop / STOCK_FILE)
@@ -76,6 +76,7 @@ def _row(
     metrics = dict.fromkeys(pipeline.scenario.metrics, 0) | units
     metrics |= {"margin": margin, "ran_out": int(days.ran_out[product, day])}
     metrics["shrinkage"] = units["opening"] + units["received"] - units["sold"] - units["closing"]
+    metrics = {name: metrics[name] for name in pipeline.scenario.metrics}
     late = (history.next_due, history.next_overdue)
     awaited = [0 if units is None else int(units[product]) for units in late]
     business_day = history.first_day + timedelta(days=day)

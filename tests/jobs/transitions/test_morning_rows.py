@@ -1,0 +1,249 @@
+"""Decisions of a log that counts no stock: a morning after each sale of late, and what was asked for on its day."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+
+from conf.kernel import attribution, mornings
+from conf.kernel.clocks.sku_day import SkuDay
+from conf.kernel_rules import partition_date
+from conf.specs.scenario import Pipeline, load_pipeline
+from jobs.transitions import morning_rows
+from jobs.transitions.tallies import handed_over, outcomes
+from tests.conf.kernel.planted_faults import Fault
+from tests.jobs.transitions.shop_events import Row, event, made_of
+
+BASE = load_pipeline("orders_from_sales", "simulated_sales")
+DAY = timedelta(days=1)
+STARTS = {"UTC": date(2026, 1, 12), "Europe/Berlin": date(2026, 3, 20), "America/New_York": date(2026, 10, 25)}
+"""First days of logs: clocks change within them."""
+
+
+def pipeline_of(*, zone: str = "UTC", hour: int = 4, range_days: int = 3, periods: int = 5) -> Pipeline:
+    content = BASE.scenario.model_dump(mode="json")
+    content["ordering"] |= {"hour": hour, "range_days": range_days, "periods": periods}
+    content["observation"] = {"history_days": range_days + 2, "features": [{"name": "units_sold_day_1"}]}
+    content["reward"] = {
+        "unit": "EUR",
+        "terms": [{"event": "purchase", "value": "margin"}, {"event": "stock", "value": "units", "weight": -0.02}],
+        "attribution": {"link": "last_decision", "window_hours": 100},
+    }
+    source = BASE.source.model_copy(update={"zone": zone})
+    return Pipeline(source=source, scenario=type(BASE.scenario).model_validate(content))
+
+
+@dataclass(frozen=True)
+class SalesLog:
+    """Lines of sales and refunds, and what they are read with."""
+
+    pipeline: Pipeline
+    rows: list[Row]
+    first: date
+    horizon: date
+
+    @property
+    def dates(self) -> list[date]:
+        days = [self.first + n * DAY for n in range((self.horizon - self.first).days + 1)]
+        return sorted({partition_date(self.pipeline, day) for day in days})
+
+
+@cache
+def random_log(seed: int) -> SalesLog:
+    """Few products, moments around a period's start, late lines, days without any; refunds in every other log."""
+    chance = random.Random(seed)
+    zone, first = chance.choice(sorted(STARTS.items()))
+    pipeline = pipeline_of(
+        zone=zone, hour=chance.choice((0, 2, 4)), range_days=chance.choice((1, 3, 6)), periods=chance.choice((3, 7))
+    )
+    hour, rows = pipeline.scenario.ordering.hour, []  # type: ignore[union-attr]
+    for number in range(chance.randrange(2, 40)):
+        day = first + chance.randrange(20) * DAY
+        hours = chance.choice((0, hour, hour, 12, 23)) * 60 + chance.choice((-30, -1, 0, 1, 30))
+        moment = datetime.combine(day, datetime.min.time(), ZoneInfo(zone)).astimezone(UTC) + timedelta(minutes=hours)
+        local = moment.astimezone(ZoneInfo(zone)).date()
+        pieces = chance.choice((1, 2, 2, 6))
+        rows.append(
+            event(
+                chance.choice(("purchase", "purchase", "purchase", "refund" if seed % 2 else "purchase")),
+                event_id=f"e{number:03d}",
+                event_time=moment,
+                event_date=local,
+                delivery_date=local + chance.choice((0, 0, 0, 1, 3)) * DAY,
+                user_id=chance.choice(("hat", "shoe")),
+                quantity=pieces,
+                amount=pieces * 5_000_000,
+                cost=pieces * 2_000_000,
+                order_id=None,
+            )
+        )
+    horizon = first + chance.randrange(8, 22) * DAY
+    kept = [row for row in rows if row["delivery_date"] <= horizon]
+    return SalesLog(pipeline, [row | {"item_id": row["user_id"]} for row in kept], first - 7 * DAY, horizon)
+
+
+def made(log: SalesLog, dates: Sequence[date] | None = None) -> tuple[list[Row], list[Row]]:
+    rows, tallies = made_of(log.rows, log.pipeline, dates=log.dates if dates is None else dates, horizon=log.horizon)
+    found = sorted(rows.to_pylist(), key=lambda row: (row["user_id"], row["decision_time"]))
+    return found, tallies.to_pylist()
+
+
+def start_of(log: SalesLog, day: date) -> datetime:
+    zone, hour = ZoneInfo(log.pipeline.source.zone), log.pipeline.scenario.ordering.hour  # type: ignore[union-attr]
+    return datetime(day.year, day.month, day.day, hour, tzinfo=zone).astimezone(UTC)
+
+
+def period_of(log: SalesLog, row: Row) -> date:
+    day: date = row["event_date"]
+    return day if row["event_time"] >= start_of(log, day) else day - DAY
+
+
+def expected(log: SalesLog) -> dict[tuple[str, date], int]:
+    """What was asked for of each product on each of its days, by loops over the lines."""
+    range_days = log.pipeline.scenario.ordering.range_days  # type: ignore[union-attr]
+    days: dict[tuple[str, date], int] = {}
+    for row in log.rows:
+        if row["event_type"] != "purchase":
+            continue
+        day = max(row["event_date"], row["delivery_date"]) + DAY
+        while day <= min(row["event_date"] + range_days * DAY, log.horizon):
+            days[row["user_id"], day] = 0
+            day += DAY
+    bought: dict[tuple[str, date], Counter[int]] = defaultdict(Counter)
+    back: dict[tuple[str, date], Counter[int]] = defaultdict(Counter)
+    for row in log.rows:
+        kind = bought if row["event_type"] == "purchase" else back
+        kind[row["user_id"], period_of(log, row)][row["quantity"]] += 1
+    return {
+        key: sum(pieces * (n - min(n, back[key][pieces])) for pieces, n in bought[key].items()) for key in sorted(days)
+    }
+
+
+def differences(log: SalesLog) -> list[str]:
+    """Where the worker's rows differ from the loops."""
+    rows, tallies = made(log)
+    wanted = {(product, start_of(log, day)): units for (product, day), units in expected(log).items()}
+    found = {(row["user_id"], row["decision_time"]): row["metrics"]["sold"] for row in rows}
+    wrong = [
+        f"{key}: {found.get(key)}; expected {wanted.get(key)}"
+        for key in found | wanted
+        if found.get(key) != wanted.get(key)
+    ]
+    lines = Counter((row["event_date"], row["event_type"]) for row in log.rows)
+    if (seen := Counter(handed_over(tallies))) != lines:
+        wrong.append(f"events {seen}; expected {lines}")
+    inside = {product: {day for name, day in expected(log) if name == product} for product in ("hat", "shoe")}
+    if all(row["event_type"] == "purchase" for row in log.rows):  # what refunds take back is told elsewhere
+        sold_outside = [row["quantity"] for row in log.rows if period_of(log, row) not in inside[row["user_id"]]]
+        told = sum(worth for _, outcome, _, worth in outcomes(tallies) if outcome == "no_earlier_decision")
+        if told != 3_000_000 * sum(sold_outside):
+            wrong.append(f"sales of no decision {told}; expected {sold_outside} pieces")
+    return wrong
+
+
+FAULTS = {
+    "a product leaves a day later": Fault(
+        mornings.mornings_after, "sales.day + range_days", "sales.day + range_days + 1"
+    ),
+    "mornings overlap": Fault(mornings.mornings_after, "covered + 1", "covered"),
+    "a sale shows its own day": Fault(
+        morning_rows.with_mornings, "np.maximum(day, delivered) + 1", "np.maximum(day, delivered)"
+    ),
+    "a late line is seen at once": Fault(morning_rows.with_mornings, "np.maximum(day, delivered) + 1", "day + 1"),
+    "another product's morning is its own": Fault(
+        mornings.own_decisions, "(stream.unit[latest] == stream.unit) & ", ""
+    ),
+    "a sale after the range's end is the last day's": Fault(
+        mornings.own_decisions, " & (period[latest] == period)", ""
+    ),
+    "what was cancelled was asked for": Fault(mornings.asked_for, "times * alike[:, 1]", "0 * alike[:, 1]"),
+    "any refund cancels": Fault(mornings.asked_for, "np.abs(stream.quantity[rows])", "0 * stream.quantity[rows] + 2"),
+    "a refund cancels every purchase alike": Fault(mornings.asked_for, "np.minimum(", "np.maximum("),
+    "a decision earns what comes after its day": Fault(
+        attribution.links, "if decisions.period is None else", "if True else"
+    ),
+    "mornings are events of the log": Fault(SkuDay.decide, "period = None if self.is_counted", "period = None if True"),
+}
+
+
+def test_mornings_and_demand_are_those_of_loops_over_the_lines() -> None:
+    """Whatever the zone, the hour and the day on which clocks change."""
+    logs = [random_log(seed) for seed in range(150)]
+    assert [found for log in logs if (found := differences(log))] == []
+    assert sum(len(expected(log)) for log in logs) > 1_500
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_fault_is_caught(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one of the logs at least, the worker's rows and the loops differ, or a check refuses to go on."""
+    monkeypatch.setattr(fault.function, "__code__", fault.code)
+    assert any(_fails(random_log(seed)) for seed in range(150))
+
+
+def _fails(log: SalesLog) -> bool:
+    try:
+        return bool(differences(log))
+    except ValueError:
+        return True
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_row_depends_on_what_else_is_made(seed: int) -> None:
+    """A block alone is what it is among all others."""
+    log = random_log(seed)
+    rows, _ = made(log)
+    for day in log.dates:
+        alone, _ = made(log, [day])
+        assert alone == [row for row in rows if row["date"] == day]
+
+
+def test_a_product_that_comes_back_is_decided_again_from_the_day_after() -> None:
+    """Its sale of the day on which it came back is no decision's, and its days before stay closed."""
+    log = SalesLog(
+        pipeline_of(range_days=2),
+        [_sale(12, "10:00", 3), _sale(15, "09:00", 1), _sale(15, "09:30", 4)],
+        date(2026, 1, 12),
+        date(2026, 1, 17),
+    )
+    rows, tallies = made(log)
+    assert [(row["decision_time"].day, row["metrics"]["sold"]) for row in rows] == [(13, 0), (14, 0), (16, 0), (17, 0)]
+    assert sum(row["reward"] for row in rows) == 0
+    # The first day's and the day's on which it came back.
+    assert [(outcome, worth) for _, outcome, _, worth in sorted(outcomes(tallies)) if worth] == [
+        ("no_earlier_decision", 9_000_000),
+        ("no_earlier_decision", 15_000_000),
+    ]
+
+
+def test_what_is_held_and_ordered_is_worth_nothing_in_rows() -> None:
+    """Nobody counted it: a row's reward is the margin of what was sold, and its action is that of no units."""
+    log = SalesLog(pipeline_of(), [_sale(12, "10:00", 3), _sale(13, "10:00", 2)], date(2026, 1, 12), date(2026, 1, 14))
+    rows, _ = made(log)
+    assert [(row["reward"], row["action_key"], row["propensity_source"]) for row in rows] == [
+        (6_000_000, "0", "none"),
+        (0, "0", "none"),
+    ]
+
+
+def _sale(day: int, clock: str, pieces: int) -> dict[str, Any]:
+    money = {"quantity": pieces, "amount": pieces * 5_000_000, "cost": pieces * 2_000_000}
+    return event("purchase", clock, day=date(2026, 1, day), user_id="hat", item_id="hat", **money)
+
+
+def test_mornings_have_one_name_whatever_else_is_there() -> None:
+    """A decision's id says which product and day it is of."""
+    log = SalesLog(pipeline_of(), [_sale(12, "10:00", 3)], date(2026, 1, 12), date(2026, 1, 13))
+    (row,), _ = made(log)
+    again, _ = made(SalesLog(log.pipeline, [*log.rows, _sale(12, "11:00", 1)], log.first, log.horizon))
+    assert [one["decision_id"] for one in again] == [row["decision_id"]]
+    assert isinstance(row["decision_id"], str)
+    assert pa.scalar(row["decision_id"]).as_py()

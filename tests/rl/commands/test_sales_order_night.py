@@ -1,0 +1,180 @@
+"""A whole night of orders on a log that counts no stock: simulated by a declared rule, and said wherever it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from conf.errors import SpecError
+from conf.paths import Lake, Run
+from conf.publication import read_pointers
+from conf.settings import Settings
+from conf.specs.orders import OrderCandidate
+from conf.specs.scenario import Pipeline, load_pipeline
+from rl.commands import decide, evaluate, prepare, promote, register, train
+from rl.data.transitions_reading import read_transitions
+from rl.errors import ShopError
+from rl.figures.night import NightFigures, read_figures
+from rl.inventory.declared_stock import DeclaredStock
+from rl.orders.history_reading import read_history
+from rl.orders.order_basis import OrderBasis
+from rl.orders.order_history import OrderHistory
+from rl.orders.order_split import OrderDataset, prepare_orders
+from rl.orders.order_truth import true_demand
+from rl.page.approval_request import approval_request
+from rl.registry.store import open_store
+from tests.rl.orders.order_lake import write_order_lake
+from tests.rl.orders.shop_history import a_shop
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+SOURCE, SCENARIO, MODEL = "simulated_sales", "orders_from_sales", "orders_from_sales-policy"
+BASE = load_pipeline(SCENARIO, SOURCE)
+DECLARED = DeclaredStock(3, safety=0.3, recent_days=21)
+
+
+def two_formulas(*, safety: float = 0.3) -> Pipeline:
+    """The scenario with few candidates and a declared rule that is easy to beat, at a level that few products pass."""
+    assert BASE.scenario.orders is not None and BASE.scenario.orders.declared_stock is not None
+    rule = BASE.scenario.orders.declared_stock.model_copy(update={"safety": safety, "recent_days": 21})
+    orders = BASE.scenario.orders.model_copy(
+        update={
+            "candidates": tuple(OrderCandidate(algorithm=name) for name in ("base_stock", "newsvendor")),  # type: ignore[arg-type]
+            "declared_stock": rule,
+        }
+    )
+    gate = BASE.scenario.gate.model_copy(update={"wrong_promotions_per_year": 45.0})
+    return Pipeline(source=BASE.source, scenario=BASE.scenario.model_copy(update={"orders": orders, "gate": gate}))
+
+
+class SalesNight:
+    """A home after such a night, with the results of its commands by name."""
+
+    def __init__(self, home: Path) -> None:
+        days = a_shop(n_products=20, seed=3, catalogue_seed=3)
+        self.settings: Settings
+        self.settings, self.written = write_order_lake(home, days, two_formulas())
+        self.run = Run(self.settings.home, SOURCE, SCENARIO, self.written.last_day)
+        self.results: dict[str, dict[str, Any]] = {"prepare": self.command(prepare)}
+        for name in ("base_stock-1", "newsvendor-1"):
+            self.results[name] = self.command(train, candidate=name)
+        for name, module in (("evaluate", evaluate), ("register", register)):
+            self.results[name] = self.command(module)
+        self.results["promote"] = self.command(promote, version=1)
+        self.results["decide"] = self.command(decide, version=None, budget=None)
+
+    def command(self, module: Any, **more: Any) -> dict[str, Any]:
+        found: dict[str, Any] = module.run(
+            settings=self.settings, source=SOURCE, scenario=SCENARIO, run_date=self.written.last_day, **more
+        )
+        return found
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.settings.lake, SOURCE)
+
+    @property
+    def figures(self) -> NightFigures:
+        return read_figures(self.run.evaluation)
+
+    def history(self, pipeline: Pipeline | None = None) -> OrderHistory:
+        asked, horizon = pipeline or two_formulas(), self.written.last_day
+        return read_history(asked, self.lake, read_transitions(asked, self.lake, horizon), horizon)
+
+    def dataset(self, pipeline: Pipeline | None = None) -> OrderDataset:
+        return prepare_orders(pipeline or two_formulas(), self.lake, self.written.last_day)
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("prepare", "train", "evaluate", "register", "promote", "decide", "decide_orders"):
+            patched.setattr(f"rl.commands.{name}.load_pipeline", lambda *_: two_formulas())
+        yield SalesNight(tmp_path_factory.mktemp("sales") / "home")
+
+
+def test_sales_are_read_and_stock_is_simulated(night: SalesNight) -> None:
+    """Nothing that the shop counted or ordered is looked at; no day hides demand, and nothing goes astray."""
+    found = night.history()
+    assert found.declared == DECLARED
+    np.testing.assert_array_equal(found.units["sold"], night.written.units["sold"])
+    assert not found.ran_out.any() and not found.astray.any()
+    assert found.unlisted.products == ()
+    assert (found.units["ordered"] != night.written.units["ordered"]).any()
+    levels = DECLARED.levels(found.units["sold"], found.is_known, found.weekday)
+    position = found.pipeline.sum(axis=2) + found.units["ordered"]
+    whole_packs = (found.units["ordered"] % found.pack_size[:, None] == 0).all()
+    near = np.abs(position - levels[:, :-1])[found.is_known & (found.units["ordered"] > 0)]
+    assert whole_packs and near.max() <= found.pack_size.max() / 2
+
+
+def test_today_s_rule_in_a_replay_is_the_simulation(night: SalesNight) -> None:
+    """From the middle of the log on, on each day: its orders, stock and what it left."""
+    dataset = night.dataset()
+    basis, history = OrderBasis.of(dataset), dataset.history
+    days = dataset.splits["test"]
+    span = basis.span(days)
+    led = span.led_as_logged(basis.demand(span, 1))
+    for name, flow in (("opening", "opening"), ("ordered", "ordered"), ("closing", "closing")):
+        np.testing.assert_array_equal(led.flows[name], history.units[flow][:, days], err_msg=name)
+    np.testing.assert_array_equal(led.flows["sold"] + led.lost, history.units["sold"][:, days])
+
+
+def test_another_declaration_is_another_dataset(night: SalesNight) -> None:
+    assert night.dataset(two_formulas(safety=1.0)).digest != night.dataset().digest
+    assert night.dataset().digest == night.results["prepare"]["dataset_digest"]
+
+
+def test_every_page_repeats_that_stock_is_simulated(night: SalesNight) -> None:
+    """The buyer's page first of all, what the approver reads, the version, the list and its summary."""
+    sentence, figures = DECLARED.sentence, night.figures
+    assert figures.orders is not None and figures.orders.simulated_stock == sentence
+    page = night.run.page.read_text(encoding="utf-8").replace("&#39;", "'")
+    assert page.index(sentence) < page.index("Declared, not measured") < page.index("Verdict on")
+    assert (
+        "order its level less what you have" in page and "ran out" not in page.split("</header>")[1].split("tiles")[0]
+    )
+    assert sentence in approval_request(figures).rests_on
+    with open_store(night.settings) as client:
+        version = client.get_model_version(MODEL, "1")
+    assert sentence in version.description and sentence in version.tags["nightcart.rests_on"]
+    assert night.results["decide"]["simulated_stock"] == sentence
+    lists = night.lake.order_lists(SCENARIO)
+    (pointer,) = read_pointers(lists).values()
+    rows = pq.ParquetFile(lists / pointer.files[0]).read().to_pylist()
+    assert all(
+        "simulated, since the log counts none: order the level less what you have" in row["reason"] for row in rows
+    )
+
+
+def test_a_gain_over_the_declared_rule_is_judged_as_any(night: SalesNight) -> None:
+    """The rule is poor: a formula is better on the log's sales, and truly."""
+    figures = night.figures
+    assert figures.gain is not None and figures.gain.baseline == "today's rule"
+    assert figures.verdict.decision == "promote"
+    orders = figures.orders
+    assert orders is not None
+    today, chosen = orders.way("today"), orders.way("candidate")
+    assert today is not None and today.truth is not None and chosen is not None and chosen.truth is not None
+    assert chosen.earned.value > today.earned.value and chosen.truth > today.truth
+    assert {one.metric for one in figures.guardrails} == {"ran_out", "sold"}
+
+
+def test_days_after_a_product_left_are_asked_for_by_nobody(night: SalesNight) -> None:
+    """A log of sales doesn't tell that it left; of a product that the shop never had nothing is known."""
+    dataset = night.dataset()
+    span = OrderBasis.of(dataset).span(dataset.splits["test"])
+    assert (true_demand(night.settings.home, SOURCE, span)[span.is_known] >= 0).all()
+    strange = tuple(f"x{name}" for name in dataset.history.products)
+    object.__setattr__(span.history, "products", strange)
+    with pytest.raises(ShopError, match="another shop's"):
+        true_demand(night.settings.home, SOURCE, span)
+
+
+def test_a_budget_is_refused_here_too(night: SalesNight) -> None:
+    with pytest.raises(SpecError, match="leave out --budget"):
+        night.command(decide, version=None, budget=5.0)
