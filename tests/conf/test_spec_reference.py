@@ -79,6 +79,16 @@ REPLAYED: dict[str, Any] = ORDERED | {
     "orders": {"candidates": [{"algorithm": "base_stock"}]},
 }
 
+# What a log that counts no stock asks of both.
+UNCOUNTED = {"every": "day", "lead_days": 3, "receipts": "none", "stock": "none"}
+SIMULATED: dict[str, Any] = REPLAYED | {
+    "ordering": UNCOUNTED,
+    "observation.history_days": 35,
+    "observation.features": [{"name": "units_sold_day_1"}],
+    "metrics": {"sold": {"event": "stock", "value": "sold"}, "margin": {"event": "purchase", "value": "margin"}},
+    "orders": {"candidates": [{"algorithm": "base_stock"}], "declared_stock": {"safety": 1.3}},
+}
+
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
     "clock": {"week": LEFT_OUT},
@@ -100,6 +110,10 @@ COMPANY: dict[str, dict[str, Any]] = {
         f"ordering.{name}": ORDERED
         for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts", "overdue_days", "rests")
     },
+    "ordering.stock": SIMULATED,
+    "ordering.range_days": SIMULATED,
+    "orders.declared_stock": SIMULATED,
+    **{f"orders.declared_stock.{name}": SIMULATED for name in ("safety", "recent_days")},
     "action.quantities": ORDERED,
     "orders": REPLAYED,
     **{

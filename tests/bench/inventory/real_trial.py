@@ -35,7 +35,7 @@ RATES = (0.01, 0.02, 0.04, 0.08, 0.16)
 SAFETIES = tuple(round(-0.8 + 0.1 * step, 1) for step in range(29))
 SHARES = (0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97)
 N_FIRST = 28
-DECLARED_SAFETY = 1.3
+DECLARED_SAFETY, DECLARED_DAYS = 1.3, 28
 SETTINGS = HindsightSettings(hidden_units=(32, 32), n_updates=300, learning_rate=1e-3)
 
 Costs = Callable[[OrderingPolicy], float]
@@ -124,14 +124,17 @@ def _row(known: Known, seed: int, settings: HindsightSettings) -> dict[str, Any]
     baselines = _baselines(known)
     chosen = {name: float(known.cost(policy, choose).mean()) for name, policy in baselines.items()}
     best = min(chosen, key=lambda name: chosen[name])
-    declared = DeclaredStock(RULES, DECLARED_SAFETY, known.variance)
-    simulated = declared.simulated(known.days.units, known.forecasts)
+    declared = DeclaredStock(LEAD_TIME, DECLARED_SAFETY, DECLARED_DAYS)
+    units, weekday = known.days.units, known.days.weekday
+    everywhere = np.ones_like(units, dtype=np.bool_)
+    levels = declared.levels(units, everywhere, weekday)[:, :-1]
+    simulated = declared.simulated(units, levels, np.broadcast_to(weekday, units.shape))
     opening = _pipeline_at(simulated.stock, simulated.order, known.judged)
     tuned = baselines["base-stock"]
     learner, update = _learned(known, seed, settings, float(getattr(tuned, "safety", 0.0)))
     costs = {name: known.cost(policy, judge, opening) for name, policy in baselines.items()}
     costs["hindsight"] = known.cost(learner, judge, opening)
-    costs["declared rule"] = known.cost(declared.rule, judge, opening)
+    costs["declared rule"] = (simulated.cost(RULES) * known.weight[:, None])[:, judge]
     mean = float(costs[best].mean())
     found = paired_interval(costs["hindsight"], costs[best])
     return {

@@ -179,3 +179,77 @@ def test_blocks_are_the_scenario_s() -> None:
 def test_the_source_of_the_simulated_shop_has_its_scenario() -> None:
     """And no other."""
     assert scenarios_for("simulated_inventory") == ["inventory"]
+
+
+UNCOUNTED = load_pipeline("orders_from_sales", "simulated_sales")
+SALES = UNCOUNTED.scenario.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"receipts": "delivered"}, "write receipts: none and every: day"),
+        ({"every": "week"}, "write receipts: none and every: day"),
+        ({"stock": "counted"}, "range_days is for a log that counts no stock"),
+        ({"range_days": 35}, r"expected less than observation.history_days \(35\)"),
+    ],
+)
+def test_what_a_log_without_counts_can_t_tell_of_orders_is_refused(changes: dict[str, Any], expected: str) -> None:
+    """Receipts, weeks, counts, and who is in the range before its history."""
+    ordering = SALES["ordering"] | {"range_days": 20} | changes
+    with pytest.raises(ValidationError, match=expected):
+        Scenario.model_validate(SALES | {"ordering": ordering})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"metrics": {"left": {"event": "stock", "value": "closing"}}}, "metrics.left: made of counts or orders"),
+        (
+            {"observation": {"history_days": 35, "features": [{"name": "units_due_in_2d"}, {"name": "units_on_hand"}]}},
+            "observation.features: units_due_in_2d, observation.features: units_on_hand: made of counts",
+        ),
+    ],
+)
+def test_what_only_counts_tell_is_refused_without_them(changes: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        Scenario.model_validate(SALES | {"gate": SALES["gate"] | {"guardrails": []}} | changes)
+
+
+def test_a_source_of_sales_alone_fits() -> None:
+    """Its decisions are implied by sales; of items nothing but what features see is needed."""
+    assert misfits(UNCOUNTED.scenario, UNCOUNTED.source) == []
+    retail = load_pipeline("orders_from_sales", "online_retail_products")
+    assert misfits(retail.scenario, retail.source) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"decisions": {"kind": "implied", "event_type": "stock", "clock": "sku_day"}}, "got implied, stock"),
+        ({"decisions": {"kind": "logged", "event_type": "purchase", "clock": "sku_day"}}, "got logged, purchase"),
+        ({"feeds": SOURCE["feeds"]}, "become order, receipt, stock events, which a declared stock would contradict"),
+    ],
+)
+def test_a_source_that_counts_after_all_is_refused(changes: dict[str, Any], expected: str) -> None:
+    """What it counts would contradict what is simulated."""
+    source = Source.model_validate(UNCOUNTED.source.model_dump(mode="json") | changes)
+    assert expected in "\n".join(one.problem for one in misfits(UNCOUNTED.scenario, source))
+
+
+def test_sales_need_their_pieces() -> None:
+    content = UNCOUNTED.source.model_dump(mode="json")
+    events = content["events"] | {"quantity": None}
+    feeds = [content["feeds"][0] | {"events": events}]
+    source = Source.model_validate(content | {"feeds": feeds, "events": events})
+    assert "maps no events.quantity of its purchase events" in "\n".join(
+        one.problem for one in misfits(UNCOUNTED.scenario, source)
+    )
+
+
+def test_scenarios_that_count_and_those_that_don_t_have_sources_of_their_own() -> None:
+    """A shop that writes a source of sales gets the scenario for it, and a counting shop the other."""
+    assert scenarios_for("simulated_sales") == scenarios_for("online_retail_products") == ["orders_from_sales"]
+    assert "decisions.event_type" in {one.key for one in misfits(PIPELINE.scenario, UNCOUNTED.source)}
+    told = [one.problem for one in misfits(PIPELINE.scenario, UNCOUNTED.source) if one.key == "decisions.event_type"]
+    assert told[0].endswith("got purchase; where the log counts no stock, write ordering.stock: none")

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from conf.errors import SpecError
-from conf.specs.orders import Orders, order_prices, refuse_orders
+from conf.specs.orders import Orders, guarded_flows, order_prices, refuse_orders
 from conf.specs.pipeline_fit import misfits
 from conf.specs.problem import WEEKDAYS
 from conf.specs.scenario import Pipeline, Scenario, load_pipeline
@@ -235,3 +235,45 @@ def test_a_shared_limit_needs_what_pieces_take_of_it() -> None:
 
     assert problems("cost") == problems("units") == []
     assert problems("volume") == ["volume: source simulated_inventory has no table of items with volume; map it"]
+
+
+SALES = load_pipeline("orders_from_sales", "simulated_sales").scenario
+SALES_CONTENT = SALES.model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        ({"declared_stock": None}, "give it with ordering.stock: none, and only then"),
+        ({"declared_stock": {"safety": 1.3, "recent_days": 1}}, "greater than or equal to 2"),
+        ({"declared_stock": {"safety": float("nan")}}, "finite"),
+        ({"declared_stock": {}}, "Field required"),
+    ],
+)
+def test_a_log_without_counts_asks_for_a_declared_stock(orders: dict[str, Any], expected: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(ValidationError, match=expected):
+        Scenario.model_validate(SALES_CONTENT | {"orders": SALES_CONTENT["orders"] | orders})
+
+
+def test_a_log_that_counts_has_no_declared_stock() -> None:
+    with pytest.raises(ValidationError, match=r"orders\.declared_stock simulates what no log counts"):
+        changed(orders=CONTENT["orders"] | {"declared_stock": {"safety": 1.3}})
+
+
+def test_guardrails_of_simulated_stock_go_by_the_replay_s_names() -> None:
+    """Every flow of a replay has one, and no metric may take it."""
+    assert guarded_flows(SALES) == {name: name for name in ("sold", "opening", "ordered", "closing", "ran_out")}
+    metrics = SALES_CONTENT["metrics"] | {"ran_out": {"event": "purchase", "value": "units"}}
+    with pytest.raises(ValidationError, match=r"metrics\.ran_out: what replays count as simulated stock"):
+        Scenario.model_validate(SALES_CONTENT | {"metrics": metrics})
+
+
+def test_the_declared_rule_names_another_night_and_not_other_rows() -> None:
+    """The same rows are read; the night's spec is another."""
+    source = load_pipeline("orders_from_sales", "simulated_sales").source
+    orders = SALES_CONTENT["orders"] | {"declared_stock": {"safety": 2.0}}
+    other = Scenario.model_validate(SALES_CONTENT | {"orders": orders})
+    pipelines = [Pipeline(source=source, scenario=one) for one in (SALES, other)]
+    rows, nights = [data_spec_hash(one) for one in pipelines], [full_spec_hash(one) for one in pipelines]
+    assert rows[0] == rows[1] and nights[0] != nights[1]

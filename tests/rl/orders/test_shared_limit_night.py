@@ -11,7 +11,7 @@ import pytest
 from conf.specs.orders import OrderCandidate, Orders
 from rl.errors import DatasetError, EvaluationError, PolicyError
 from rl.inventory.shared_orders import Room
-from rl.orders import order_history
+from rl.orders import history_reading
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_fitting import fit_orders
 from rl.orders.order_judging import TODAY, LedOrders, gained, led_orders
@@ -129,14 +129,14 @@ def test_tomorrow_s_list_keeps_the_limit_and_says_what_it_holds_back(tight: Orde
 def test_room_is_what_items_tell_and_every_product_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces take 1 each; what nobody tells the volume of can't be fitted in."""
     told = {"a": 5, "b": 0}
-    monkeypatch.setattr(order_history, "read_item_rooms", lambda *_, **__: told)
+    monkeypatch.setattr(history_reading, "read_item_rooms", lambda *_, **__: told)
 
     def room(of: str, products: tuple[str, ...]) -> Any:
         orders = Orders.model_validate(
             {"candidates": [{"algorithm": "base_stock"}], "shared_limit": {"of": of, "at_most": 12.5}}
         )
         nothing: Any = None
-        return order_history._room(orders, products, nothing, nothing, nothing)
+        return history_reading._room(orders, products, nothing, nothing, nothing)
 
     assert (room("units", ("a", "b")).per_unit.tolist(), room("units", ("a",)).limit) == ([1, 1], 12)
     assert (room("cost", ("a",)).per_unit.tolist(), room("cost", ("a",)).limit) == ([5], 12_500_000)

@@ -14,7 +14,7 @@ from conf.paths import Lake
 from conf.specs.orders import SharedLimit
 from conf.specs.scenario import Pipeline
 from rl.inventory.shared_orders import Room
-from rl.orders import order_history
+from rl.orders import history_reading
 from rl.orders.tomorrow import tomorrow_orders
 from rl.orders.unlisted import counted_lately, last_known_units
 from tests.rl.orders.order_datasets import a_night
@@ -97,8 +97,8 @@ def test_a_newcomer_whose_first_block_is_set_aside_keeps_its_room(
     assert orders is not None
     limited = orders.model_copy(update={"shared_limit": SharedLimit(of="cost", at_most=50)})
     pipeline = Pipeline(source=PIPELINE.source, scenario=PIPELINE.scenario.model_copy(update={"orders": limited}))
-    monkeypatch.setattr(order_history, "read_item_rooms", lambda *_, **__: {"new": 2_000_000, "listed": 1})
-    found = order_history._unlisted(pipeline, lake, HORIZON, {"listed"}, None)
+    monkeypatch.setattr(history_reading, "read_item_rooms", lambda *_, **__: {"new": 2_000_000, "listed": 1})
+    found = history_reading._unlisted(pipeline, lake, HORIZON, {"listed"}, None)
     assert found is not None
     assert (found.products, found.units.tolist(), found.room) == (("new",), [8], 16_000_000)
 

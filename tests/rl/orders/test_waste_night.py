@@ -13,7 +13,7 @@ from conf.specs.orders import WASTED, Orders, guarded_flows
 from rl.errors import DatasetError
 from rl.inventory.shared_orders import Room
 from rl.inventory.shelf_life import ShelfLife
-from rl.orders import order_history
+from rl.orders import history_reading
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_figures import _costs, _ways
 from rl.orders.order_fitting import tuned_numbers
@@ -167,12 +167,12 @@ def test_figures_tell_units_and_money_of_every_way() -> None:
 def test_life_is_declared_by_category_and_charged_where_a_cost_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What keeps needs no cost; a category that no product is of is named."""
     told = {"a": 5, "b": 0}
-    monkeypatch.setattr(order_history, "read_item_rooms", lambda *_, **__: told)
+    monkeypatch.setattr(history_reading, "read_item_rooms", lambda *_, **__: told)
 
     def shelf(category: tuple[str, ...], **given: Any) -> ShelfLife:
         orders = Orders.model_validate({"candidates": [{"algorithm": "base_stock"}], "shelf": given})
         nothing: Any = None
-        found = order_history._shelf(orders, ("a", "b"), category, nothing, nothing, nothing)
+        found = history_reading._shelf(orders, ("a", "b"), category, nothing, nothing, nothing)
         assert found is not None
         return found
 
