@@ -63,8 +63,9 @@ def order_night_figures(
         compared_with=BEHAVIOR if before.compared is None else number,
         estimator=ESTIMATOR,
         gain=gain,
-        # Once a list was followed, what the log did isn't the shop's own rule, and no group keeps that.
-        over_control=gain if gain is not None and gain.baseline == BEHAVIOR else None,
+        # Once a list was followed, what the log did isn't the shop's own rule, and no group keeps that. A rule that is
+        # declared isn't what the shop did either.
+        over_control=gain if before.compared is None and night.dataset.history.declared is None else None,
         reports=tuple(_value(judged.led, name, night) for name in _reported(night)),
         metric_reports={},
         validation_reports=(),

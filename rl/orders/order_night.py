@@ -23,6 +23,7 @@ from rl.registry.entry import NightKey
 from rl.registry.order_champion import OrderChampion
 
 TODAYS_RULE = "today's rule"
+DECLARED_RULE = "today's rule as declared, on simulated stock"
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def order_night(
         alpha=before.level.level,
         confidence=confidence,
         unit_of_value=scenario.reward.unit,
-        shown_baseline=TODAYS_RULE if champion is None else champion.name,
+        shown_baseline=_shown_baseline(dataset, champion),
     )
     log.info("judged", verdict=judged.verdict.decision.value, candidate=selection.best)
     best = policies[selection.best]
@@ -142,6 +143,12 @@ def order_night(
         truth=_truth(dataset, led, home, confidence),
         tomorrow=_tomorrow(best, dataset),
     )
+
+
+def _shown_baseline(dataset: OrderDataset, champion: OrderChampion | None) -> str:
+    if champion is not None:
+        return champion.name
+    return TODAYS_RULE if dataset.history.declared is None else DECLARED_RULE
 
 
 def _truth(dataset: OrderDataset, led: LedOrders, home: Path, level: float) -> OrderTruth:

@@ -11,7 +11,7 @@ from typing import Any
 from conf.errors import NightcartError
 from conf.night_lock import at_work
 from conf.paths import Run
-from rl.figures.night import read_figures
+from rl.figures.night import NightFigures, read_figures
 from rl.figures.values import Gain
 from rl.site.left_files import LeftFiles
 
@@ -42,6 +42,8 @@ class Night:
         version: that it registered; None where it registered none.
         gain: what the candidate would earn more; None where that isn't known.
         reward_unit: of the gain.
+        per: what the gain is of, such as `episode`.
+        simulated_stock: what is declared of stock that no log counts, in words; empty where it counts, or has none.
         why: the gate's first reason, why nothing was learned, or why the night failed.
         at_work: who computes it just now; empty where nobody does.
         is_promoted: its version became champion.
@@ -55,6 +57,8 @@ class Night:
     version: int | None
     gain: Gain | None
     reward_unit: str
+    per: str
+    simulated_stock: str
     why: str
     at_work: str
     is_promoted: bool
@@ -103,11 +107,13 @@ def _marks(run: Run) -> Iterable[Path]:
 
 def _night(run: Run, left: LeftFiles, failures: Sequence[Mapping[str, Any]]) -> Night:
     registration, nothing = left.mapping(run.registration), left.mapping(run.nothing_to_learn)
-    decision, gain, unit, reasons = _evaluated(run, left)
+    figures = _evaluated(run, left)
     reached = _reached(run)
+    decision = "" if figures is None else figures.verdict.decision
     verdict = str(registration.get("verdict") or decision or ("abstain" if nothing else ""))
     told = registration.get("reasons")
-    reasons = [str(one) for one in told] if isinstance(told, list) and told else reasons
+    found = () if figures is None else figures.verdict.reasons
+    reasons = [str(one) for one in (told if isinstance(told, list) and told else found)]
     why = str(nothing.get("skipped", "")) or (reasons[0] if reasons else "")
     version = registration.get("version")
     return Night(
@@ -115,8 +121,10 @@ def _night(run: Run, left: LeftFiles, failures: Sequence[Mapping[str, Any]]) -> 
         reached=reached,
         verdict=verdict,
         version=version if isinstance(version, int) else None,
-        gain=gain,
-        reward_unit=unit,
+        gain=None if figures is None else figures.gain,
+        reward_unit="" if figures is None else figures.facts.reward_unit,
+        per="episode" if figures is None or figures.orders is None else "product and week",
+        simulated_stock="" if figures is None or figures.orders is None else figures.orders.simulated_stock,
         why=why or _failure(run, failures),
         at_work=at_work(run),
         is_promoted=run.promotion.exists() and bool(left.mapping(run.promotion).get("champion")),
@@ -125,16 +133,15 @@ def _night(run: Run, left: LeftFiles, failures: Sequence[Mapping[str, Any]]) -> 
     )
 
 
-def _evaluated(run: Run, left: LeftFiles) -> tuple[str, Gain | None, str, list[str]]:
-    """Return the decision of the gate, the gain with its unit, and the reasons, as the evaluation has them."""
+def _evaluated(run: Run, left: LeftFiles) -> NightFigures | None:
+    """Return the night's evaluation; None where there is none that can be read."""
     if not run.evaluation.exists():
-        return "", None, "", []
+        return None
     try:
-        figures = read_figures(run.evaluation)
+        return read_figures(run.evaluation)
     except (NightcartError, OSError, ValueError) as error:
         left.note(f"{run.evaluation}: can't be read ({str(error).splitlines()[0][:200]})")
-        return "", None, "", []
-    return figures.verdict.decision, figures.gain, figures.facts.reward_unit, list(figures.verdict.reasons)
+        return None
 
 
 def _reached(run: Run) -> str:

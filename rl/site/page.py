@@ -73,6 +73,7 @@ def render_home(found: SiteContent) -> str:
         "outcome": _outcome,
         "anchor": lambda one: f"{one.source}-{one.scenario}",
         "unit": _unit,
+        "per": _per,
         "sparkline": sparkline,
         "last_reasons": _last_reasons,
         "lines_chart": _lines_chart,
@@ -142,7 +143,12 @@ def _outcome(night: Night) -> str:
 def _unit(state: ScenarioState) -> str:
     """Return the unit of the gains, to follow their name; empty where no night has one."""
     unit = reward_unit(state.nights)
-    return f", {unit} per episode" if unit else ""
+    return f", {unit} per {_per(state)}" if unit else ""
+
+
+def _per(state: ScenarioState) -> str:
+    """Return what gains are of: an episode, or of orders a product and week."""
+    return state.nights[-1].per if state.nights else "episode"
 
 
 def _last_reasons(deliveries: Sequence[Delivery]) -> Reasons:

@@ -187,6 +187,7 @@ def test_the_night_judges_against_today_s_rule(night: OrderHome) -> None:
     figures = night.figures
     assert (figures.estimator, figures.compared_with, figures.facts.units) == ("replay", "behavior", "products")
     assert figures.gain is not None and figures.gain.baseline == "today's rule"
+    assert figures.over_control == figures.gain
     assert figures.verdict.decision == night.results["evaluate"]["verdict"] == "promote"
     orders = figures.orders
     assert orders is not None

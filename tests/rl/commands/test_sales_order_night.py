@@ -15,7 +15,7 @@ from conf.publication import read_pointers
 from conf.settings import Settings
 from conf.specs.orders import OrderCandidate
 from conf.specs.scenario import Pipeline, load_pipeline
-from rl.commands import decide, evaluate, prepare, promote, register, train
+from rl.commands import decide, evaluate, home, prepare, promote, register, train
 from rl.data.transitions_reading import read_transitions
 from rl.errors import ShopError
 from rl.figures.night import NightFigures, read_figures
@@ -143,6 +143,8 @@ def test_every_page_repeats_that_stock_is_simulated(night: SalesNight) -> None:
         version = client.get_model_version(MODEL, "1")
     assert sentence in version.description and sentence in version.tags["nightcart.rests_on"]
     assert night.results["decide"]["simulated_stock"] == sentence
+    site = Path(home.run(settings=night.settings)["page"]).read_text(encoding="utf-8").replace("&#39;", "'")
+    assert sentence in site and "EUR per product and week" in site and "per episode" not in site
     lists = night.lake.order_lists(SCENARIO)
     (pointer,) = read_pointers(lists).values()
     rows = pq.ParquetFile(lists / pointer.files[0]).read().to_pylist()
@@ -154,7 +156,10 @@ def test_every_page_repeats_that_stock_is_simulated(night: SalesNight) -> None:
 def test_a_gain_over_the_declared_rule_is_judged_as_any(night: SalesNight) -> None:
     """The rule is poor: a formula is better on the log's sales, and truly."""
     figures = night.figures
-    assert figures.gain is not None and figures.gain.baseline == "today's rule"
+    assert figures.gain is not None and figures.gain.baseline == "today's rule as declared, on simulated stock"
+    assert figures.over_control is None  # nobody keeps to a declared rule
+    told = " ".join(night.results["register"]["reasons"])
+    assert "per product and week against today's rule as declared, on simulated stock" in told
     assert figures.verdict.decision == "promote"
     orders = figures.orders
     assert orders is not None
