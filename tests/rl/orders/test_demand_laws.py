@@ -125,6 +125,9 @@ def test_a_night_s_laws_have_the_tail_that_its_scenario_declares() -> None:
     assert {fit.tail for fit in least.laws.fitted} == {"at_bound"}
     drawn = [sum(int(one.sum()) for one in basis.doubted_demand(span, 3)) for basis in (usual, least)]
     assert drawn[1] < drawn[0]
+    of_units = OrderBasis.of(dataset_of(usual.dataset.history, demand_tail="negative_binomial"))
+    assert {fit.tail for fit in of_units.laws.fitted} == {"negative_binomial"}
+    assert sum(int(one.sum()) for one in of_units.doubted_demand(span, 3)) == pytest.approx(drawn[0], rel=0.03)
     assert 0 < usual.declared_chance(span) < 0.1
     assert least.declared_chance(span) == pytest.approx(usual.declared_chance(span))
 
