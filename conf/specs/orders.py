@@ -261,8 +261,9 @@ class Orders(GrownModel):
     demand_tail: DemandTail = Field(
         default=USUAL_TAIL,
         description="Declares demand beyond the largest stock of like days, which no day shows: going on with the last "
-        "known rate of decline (`geometric`), by a negative binomial law fitted to all days (`negative_binomial`), or "
-        "the least that is possible (`at_bound`). The page says on how many days demand lies there.",
+        "known rate of decline (`geometric`), by a negative binomial law of units around the forecast, fitted to all "
+        "days and corrected by what they show (`negative_binomial`), or the least that is possible (`at_bound`). The "
+        "page says on how many days demand lies there.",
         examples=["negative_binomial"],
     )
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
-from rl.inventory.censored_demand import FittedDemand, Tail, fit_demand
+from rl.inventory.censored_demand import Tail, fit_demand
 from rl.inventory.demand import DemandDistribution
+from rl.inventory.unit_law import fit_unit_law
+from rl.orders.stratum_laws import LEAST_FORECAST, CorrectedLaw, StratumLaw, TenthsLaw, parts_of
 
 _BANDS = (1.5, 4.0, 10.0, np.inf)
 """Upper ends of the bands of forecasts, units: demand scatters the more around a forecast, the smaller that is."""
-_GRAIN = 10  # parts of a forecast that demand is counted in, so that products of one band have one law
 _LEAST_SHOWN = 60  # days of a stratum that show their demand; with fewer it is joined with the next one
-_LEAST_FORECAST = 0.05
 _DAYS_PER_WEEK = 7
 
 
 @dataclass(frozen=True)
 class DemandLaws:
-    """Laws of demand in tenths of its forecast, by stratum: a band of forecasts, with or without promotion.
+    """Laws of demand around its forecast, by stratum: a band of forecasts, with or without promotion.
 
     Attributes:
         stratum: of each band, without promotion and with, `(n_bands, 2)`.
@@ -29,7 +30,7 @@ class DemandLaws:
     """
 
     stratum: IntArray
-    fitted: tuple[FittedDemand, ...]
+    fitted: tuple[StratumLaw, ...]
 
     def strata(self, forecasts: FloatArray, is_promoted: BoolArray) -> IntArray:
         """Return the stratum of each day, of the shape of the forecasts."""
@@ -47,15 +48,10 @@ class DemandLaws:
             shares: of the day's stratum, sum to 1, `(n_fitted,)`.
             expected: forecast of the day, units.
         """
-        largest = max(fit.distribution.largest for fit in self.fitted)
-        parts = np.zeros(largest + 1)
-        for share, fit in zip(shares.tolist(), self.fitted, strict=True):
-            parts[: fit.distribution.largest + 1] += share * fit.distribution.probabilities
-        width = max(expected, _LEAST_FORECAST) / _GRAIN
-        # Anywhere within its part, then to the nearest unit: the chance of at most m units grows evenly over each part.
-        ends = width * np.arange(largest + 2) + 0.5
-        units = np.arange(int(np.ceil(ends[-1])) + 1)
-        at_most = np.interp(units + 1.0, ends, np.append(0.0, np.cumsum(parts)))
+        forecast = max(expected, LEAST_FORECAST)
+        mixed = [(share, fit) for share, fit in zip(shares.tolist(), self.fitted, strict=True) if share > 0]
+        units = np.arange(max(fit.largest(forecast) for _, fit in mixed) + 1)
+        at_most = np.sum([share * fit.at_most(units, forecast) for share, fit in mixed], axis=0)
         chances = np.maximum(np.diff(at_most, prepend=0.0), 0.0)
         return DemandDistribution(chances / chances.sum())
 
@@ -71,11 +67,7 @@ class DemandLaws:
         demand, strata = sold.copy(), self.strata(forecasts, is_promoted)
         for number, fit in enumerate(self.fitted):
             rows = ran_out & (strata == number)
-            expected = np.maximum(forecasts[rows], _LEAST_FORECAST)
-            parts = fit.distribution.draw_at_least(_parts(sold[rows], expected), generator)
-            # Somewhere within the drawn part, so that small forecasts' whole units come as often as they should.
-            units = np.floor((parts + generator.random(len(parts))) * expected / _GRAIN + 0.5).astype(np.int64)
-            demand[rows] = np.maximum(units, sold[rows])
+            demand[rows] = fit.drawn(sold[rows], np.maximum(forecasts[rows], LEAST_FORECAST), generator)
         return demand
 
 
@@ -109,13 +101,13 @@ def fit_laws(days: LawDays, weights: FloatArray | None = None, *, tail: Tail = "
     """Return the laws of the days.
 
     Buyers stock up for what they expect, so stock and demand are independent only measured in what was expected: in
-    tenths of the forecast, by bands of forecasts, apart with promotion. A stratum that shows too little is joined with
-    its neighbor.
+    tenths of the forecast, or by a law of units around it (`negative_binomial`), by bands of forecasts, apart with
+    promotion. A stratum that shows too little is joined with its neighbor.
 
     Args:
         days: at least one of which shows its demand.
         weights: how often each day counts, `(n,)`; None once each.
-        tail: what is declared of demand beyond the largest stock of a stratum, in its forecast.
+        tail: what is declared of demand beyond all that days of a stratum show.
 
     Raises:
         InventoryError: all days ran out.
@@ -125,32 +117,37 @@ def fit_laws(days: LawDays, weights: FloatArray | None = None, *, tail: Tail = "
     if not shown.any():
         raise InventoryError(f"all {len(days.sold)} days ran out, so no day shows its demand; observe more stock")
     n_bands, band = len(_BANDS), _band(days.forecasts)
-    parts = _parts(days.sold, np.maximum(days.forecasts, _LEAST_FORECAST))
     found = np.zeros((n_bands, 2), dtype=np.int64)
-    fitted: list[FittedDemand] = []
+    fitted: list[StratumLaw] = []
     for promoted in (0, 1):
         of_kind = days.is_promoted == bool(promoted)
         counts = np.bincount(band[shown & of_kind], weight[shown & of_kind], minlength=n_bands)
         groups = _joined(counts.astype(np.float64))
         if groups is None:
             # Promotions that hardly any day shows count like other days; where all are few, one law is for all.
-            found[:, promoted] = found[:, 0] if promoted else len(fitted)
-            fitted += [] if promoted else [fit_demand(parts, days.ran_out, tail=tail, weights=weight)]
-            continue
+            if promoted:
+                found[:, 1] = found[:, 0]
+                continue
+            groups, of_kind = np.zeros(n_bands, dtype=np.int64), np.ones_like(of_kind)
+        fit = _fit_of(days, weight, of_kind, tail)
         for group in np.unique(groups).tolist():
-            rows = of_kind & (groups[band] == group)
             found[groups == group, promoted] = len(fitted)
-            fitted.append(fit_demand(parts[rows], days.ran_out[rows], tail=tail, weights=weight[rows]))
+            fitted.append(fit(of_kind & (groups[band] == group)))
     return DemandLaws(found, tuple(fitted))
+
+
+def _fit_of(days: LawDays, weights: FloatArray, of_kind: BoolArray, tail: Tail) -> Callable[[BoolArray], StratumLaw]:
+    """Return what fits a law to some of the days of a kind, with or without promotion."""
+    forecasts = np.maximum(days.forecasts, LEAST_FORECAST)
+    if tail == "negative_binomial":
+        law = fit_unit_law(days.sold[of_kind], days.ran_out[of_kind], forecasts[of_kind], weights[of_kind])
+        return lambda rows: CorrectedLaw.of(law, days.sold[rows], days.ran_out[rows], forecasts[rows], weights[rows])
+    parts = parts_of(days.sold, forecasts)
+    return lambda rows: TenthsLaw(fit_demand(parts[rows], days.ran_out[rows], tail=tail, weights=weights[rows]))
 
 
 def _band(forecasts: FloatArray) -> IntArray:
     return np.asarray(np.searchsorted(np.array(_BANDS), forecasts), dtype=np.int64)
-
-
-def _parts(sold: IntArray, forecasts: FloatArray) -> IntArray:
-    """Return units as whole tenths of their forecasts."""
-    return np.floor(_GRAIN * sold / forecasts).astype(np.int64)
 
 
 def _joined(shown: FloatArray) -> IntArray | None:

@@ -28,6 +28,8 @@ from rl.orders.order_replay import MILLIONTHS, Money
 LEAST_WEEKS = 5
 """Weeks that every split has at least: an interval over fewer blocks says nothing (`ope.intervals.two_way`)."""
 _DAYS_PER_WEEK = 7
+_TAILS = {"negative_binomial": "negative_binomial, of units"}
+"""Tails by the name that a dataset knows them by: one that has come to mean something else makes another dataset."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class OrderDataset:
         if self.corrects_forecasts:
             content["corrects_forecasts"] = True
         if self.demand_tail != USUAL_TAIL:
-            content["demand_tail"] = self.demand_tail
+            content["demand_tail"] = _TAILS.get(self.demand_tail, self.demand_tail)
         return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
 
     @property

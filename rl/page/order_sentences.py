@@ -163,7 +163,7 @@ def _tail(found: Censored) -> str:
 
 
 _TAILS = {
-    "negative_binomial": "by a negative binomial law fitted to all days",
+    "negative_binomial": "by a negative binomial law of units, fitted to all days",
     "geometric": "as if it went on declining at the last known rate",
     "at_bound": "as the least that is possible",
 }

@@ -6,9 +6,10 @@ Prints a JSON line for each cell, log, method and seed, and a last one with mean
 - `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
 - `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
 - `SEEDS=3`: of each learner; of the shop of many products, logs.
-- `METHODS=censoring,many,real,best,formulas,hindsight,relabelled,on_arrival,cql,iql,actor_cql,...`: in this order, each
-  over all cells; `censoring` is the bias of fitted demand, `many` a shop of many products, both on logs of their own,
-  `real` the log of `LOGS`; `actor_` begins the names of learners of continuous orders.
+- `METHODS=censoring,night_demand,many,real,best,formulas,hindsight,relabelled,on_arrival,cql,iql,actor_cql,...`: in
+  this order, each over all cells; `censoring` is the bias of fitted demand, `night_demand` that of a night's laws,
+  `many` a shop of many products, all on logs of their own, `real` the log of `LOGS`; `actor_` begins the names of
+  learners of continuous orders.
 - `LOGS=path`: folder of the days of UCI Online Retail; `real` is left out without it.
 - `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
 """
@@ -29,7 +30,7 @@ from scipy.stats import t as student_t
 from rl.logs import configure_logs
 from rl.shops.inventory.many_products import FULL_SHOP
 from rl.shops.inventory.test_bed import Cell, all_cells
-from tests.bench.inventory import censoring, many_trial, real_trial
+from tests.bench.inventory import censoring, many_trial, night_demand, real_trial
 from tests.bench.inventory.trial import (
     ACTORS,
     Effort,
@@ -43,7 +44,7 @@ from tests.bench.inventory.trial import (
     relabelled_values,
 )
 
-OF_THEIR_OWN = ("censoring", "many", "real")
+OF_THEIR_OWN = ("censoring", "night_demand", "many", "real")
 METHODS = (
     *OF_THEIR_OWN,
     *("best", "formulas", "hindsight", "relabelled", "on_arrival", "cql", "iql"),
@@ -109,6 +110,8 @@ def _of_their_own(methods: list[str], seeds: range, effort: Effort) -> Iterator[
     """Yield the rows of methods that look at no cell."""
     if "censoring" in methods:
         yield from censoring.rows(n_logs=2 if effort is SMALL else 50)
+    if "night_demand" in methods:
+        yield from night_demand.rows(n_logs=2 if effort is SMALL else 10, n_days=1500 if effort is SMALL else 6000)
     if "many" in methods:
         shop, settings = FULL_SHOP, many_trial.SETTINGS
         if effort is SMALL:

@@ -16,7 +16,7 @@ from rl.inventory.stock import StockStates
 from rl.shops.inventory.many_products import FULL_SHOP, ManyProducts
 from rl.shops.inventory.test_bed import Cell
 from tests.bench import bench_inventory
-from tests.bench.inventory import many_trial, real_trial
+from tests.bench.inventory import many_trial, night_demand, real_trial
 from tests.bench.inventory.real_days import read_days
 from tests.bench.inventory.trial import Effort, Trial, actors, formulas, hindsight, plain_values, relabelled_values
 
@@ -159,3 +159,12 @@ def test_cells_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELLS", "p4-L1,p5-L9")
     with pytest.raises(SystemExit, match="no cells p5-L9"):
         bench_inventory.main()
+
+
+def test_a_night_s_laws_are_judged_by_every_tail() -> None:
+    """By a law of units demand is found, where the declared rate makes too much of it."""
+    rows = {(row["demand"], row["most_stocked"], row["tail"]): row for row in night_demand.rows(n_logs=1, n_days=1500)}
+    assert len(rows) == len(night_demand.KINDS) * len(night_demand.MOST_STOCKED) * len(night_demand.TAILS)
+    of_units, geometric = (rows["Poisson", 2.0, tail] for tail in ("negative_binomial", "geometric"))
+    assert abs(of_units["sum_percent"]) < 2 < geometric["sum_percent"]
+    assert of_units["ran_out_percent"] == geometric["ran_out_percent"]

@@ -170,7 +170,7 @@ def test_the_declared_tail_of_demand_is_said_with_its_share() -> None:
     assert "orders.demand_tail" not in declared_sentences(orders())[3]
     for tail, said in (
         ("geometric", "as if it went on declining at the last known rate"),
-        ("negative_binomial", "by a negative binomial law fitted to all days"),
+        ("negative_binomial", "by a negative binomial law of units, fitted to all days"),
         ("at_bound", "as the least that is possible"),
     ):
         found = orders().censored.model_copy(update={"tail": tail, "declared": 0.013})
