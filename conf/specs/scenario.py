@@ -642,8 +642,9 @@ def _explained_at(key: str) -> str:
 def scenarios_for(source: str, folder: Path = SCENARIOS_FOLDER, sources_folder: Path | None = None) -> list[str]:
     """Return the names of the scenarios that decide by the clock of the source's decisions, sorted.
 
-    Of products, those that count stock where the source does, or those that don't where it doesn't. Where a scenario lists its `sources`, or the source its `scenarios`, the other is on the list. One that can't be
-    read is among them, so that it isn't passed over in silence.
+    Of products, those that count stock where the source does, or those that don't where it doesn't. Where a scenario
+    lists its `sources`, or the source its `scenarios`, the other is on the list. One that can't be read is among them,
+    so that it isn't passed over in silence.
 
     Raises:
         SpecError: no such source, or one that can't be read.
