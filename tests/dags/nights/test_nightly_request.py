@@ -104,6 +104,19 @@ def test_request_beyond_the_simulated_days_is_refused(settings: Settings) -> Non
         read_request(["--date=2026-02-01"], settings)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "source"), [("inventory", "simulated_inventory"), ("orders_from_sales", "simulated_sales")]
+)
+def test_orders_have_a_simulated_shop_that_counts_or_one_that_doesn_t(
+    settings: Settings, scenario: str, source: str
+) -> None:
+    """The same shop; each scenario reads what it asks for."""
+    shop = settings.home / "shops" / source
+    assert read_request([f"--scenario={scenario}"], settings) == NightlyRequest(
+        scenario, source, None, shop / "logs", shop
+    )
+
+
 def test_a_scenario_of_weeks_has_a_simulated_shop_of_its_own(settings: Settings) -> None:
     """Its logs are written by another command, into another folder, and known by another file."""
     shop = settings.home / "shops" / "simulated_promotion"
