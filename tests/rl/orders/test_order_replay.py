@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl.orders.order_replay import Money, OrderSpan, Stretches
+from rl.orders.order_replay import Money, OrderSpan
 from rl.orders.order_split import unit_margins
+from rl.orders.stretches import Stretches
 from tests.rl.orders.order_datasets import a_night, dataset_of, true_demand_of
 from tests.rl.orders.shop_history import a_shop, history_of
 
