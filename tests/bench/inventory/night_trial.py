@@ -23,6 +23,7 @@ from rl.orders.order_basis import OrderBasis
 from rl.orders.order_figures import order_figures
 from rl.orders.order_fitting import FittedOrders, fit_orders
 from rl.orders.order_judging import N_DRAWS, TODAY, LedOrders, gained, led_orders
+from rl.orders.order_list import told_room
 from rl.orders.order_night import OrderNight, OrdersBefore, OrderTruth, order_night
 from rl.orders.order_split import OrderDataset, prepare_orders
 from rl.orders.order_truth import true_demand, true_earnings
@@ -160,6 +161,7 @@ def _way(judged: JudgedNight, way: WayToOrder, on_truth: WayToOrder) -> Row:
         "met": round(way.service, 4),
         "met_true": round(on_truth.service, 4),
         "held": round(way.held, 2),
+        "kept": round(float(judged.truth.draws[way.name][0].position.sum(axis=0).mean())),
         "lead_on": _leads(judged, way.name),
     }
     more = {name: getattr(way, name) for name in ("days_beyond", "fullest", "wasted", "waste")}
@@ -200,18 +202,28 @@ def _spread(found: Spread) -> list[float]:
 def _answer(judged: JudgedNight) -> Row:
     """Return what the night chose and what the gate said, and what both rest on."""
     night, span = judged.night, judged.led.span
-    best, truth = night.selection.best, judged.truth
+    best, truth, at_gate = night.selection.best, judged.truth, night.judged.evidence.difference
     return {
         "chosen": best,
         "formula": night.selection.formula,
         "verdict": night.judged.verdict.decision.value,
         "left_out": sorted(night.left_out),
         "gain": _lead(judged.led, best, TODAY, judged.level),
+        "gain_at_gate": None if at_gate is None else _told(at_gate),
         "gain_true": _lead(truth, best, TODAY, judged.level),
         "ran_out": round(float(span.ran_out[span.is_known].mean()), 3),
         "n_test_days": span.shape[1],
         "is_corrected": night.basis.forecaster.correction is not None,
+        **_listed(night),
     }
+
+
+def _listed(night: OrderNight) -> Row:
+    """Return how full tomorrow's list makes the shared limit, and the units that it holds back; nothing without one."""
+    tomorrow = night.tomorrow
+    if tomorrow is None or tomorrow.room is None:
+        return {}
+    return told_room(tomorrow) | {"held_back": int(tomorrow.held_back.sum())}
 
 
 def correction_rows(plain: JudgedNight, corrected: JudgedNight, *, home: Path) -> Iterator[Row]:

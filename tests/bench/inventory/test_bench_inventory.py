@@ -159,3 +159,11 @@ def test_cells_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELLS", "p4-L1,p5-L9")
     with pytest.raises(SystemExit, match="no cells p5-L9"):
         bench_inventory.main()
+
+
+def test_nights_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is simulated."""
+    monkeypatch.setenv("METHODS", "night")
+    monkeypatch.setenv("NIGHTS", "daily,hourly")
+    with pytest.raises(SystemExit, match="no nights hourly; expected some of daily, weekly, shared, shelf"):
+        bench_inventory.main()
