@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +12,27 @@ from pyspark.sql import SparkSession
 
 from conf.settings import Settings
 from rl.orders.order_figures import order_figures
+from rl.shops.inventory.inventory_settings import InventorySettings, StockDirt
 from rl.shops.inventory.stock_days import simulate_days
+from rl.shops.settings_file import changed_settings
 from tests.bench import bench_inventory
 from tests.bench.inventory.night_kinds import NIGHTS, TriedNight
 from tests.bench.inventory.night_trial import JudgedNight, Row, correction_rows, judged_night, night_rows
 from tests.rl.orders.order_lake import write_order_lake
 
 
+def home_of(shop: InventorySettings, folder: Path) -> Settings:
+    """A home of the shop, its transitions written without Spark.
+
+    On the morning after the last day that is published nothing but tomorrow's orders is known.
+    """
+    return write_order_lake(folder / "home", simulate_days(changed_settings(shop, n_days=shop.n_days + 1)))[0]
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A home of the small shop that orders every day, its transitions written without Spark."""
-    days = simulate_days(NIGHTS["shared"][0].small().shop)
-    return write_order_lake(tmp_path_factory.mktemp("nights") / "home", days)[0]
+    """A home of the small shop that orders every day."""
+    return home_of(NIGHTS["shared"][0].small().shop, tmp_path_factory.mktemp("nights"))
 
 
 def small(kind: str, *algorithms: str, **orders: Any) -> TriedNight:
@@ -38,13 +48,13 @@ def ways(rows: Sequence[Row]) -> dict[str, Row]:
 
 @pytest.fixture(scope="module")
 def plain(home: Settings) -> JudgedNight:
-    return judged_night(small("daily", "base_stock", "reorder_point", "awac"), home)
+    return judged_night(small("daily", "reorder_point", "newsvendor", "awac"), home)
 
 
 def test_all_ways_are_led_as_the_night_leads_those_that_it_judges(plain: JudgedNight) -> None:
     """The same draws of demand, so the same earnings; the others stand beside them."""
     rows = ways(list(night_rows(plain)))
-    assert set(rows) == {"behavior", "base_stock-1", "reorder_point-1", "awac-1", "awac.as_logged-1"}
+    assert set(rows) == {"behavior", "reorder_point-1", "newsvendor-1", "awac-1", "awac.as_logged-1"}
     own = order_figures(plain.night).ways
     assert {"behavior", plain.night.selection.best} <= {way.name for way in own} < set(rows)
     for way in own:
@@ -79,7 +89,7 @@ def test_the_night_says_what_it_chose_and_gained(plain: JudgedNight) -> None:
 
 def test_a_shared_limit_is_kept_by_all_but_today_s_rule(home: Settings, plain: JudgedNight) -> None:
     """Its days beyond stand in the row; less is kept than without it."""
-    tried = small("shared", "base_stock")
+    tried = small("shared", "newsvendor")
     limit = tried.orders.shared_limit
     assert limit is not None
     tight = TriedNight(
@@ -89,31 +99,38 @@ def test_a_shared_limit_is_kept_by_all_but_today_s_rule(home: Settings, plain: J
     )
     rows = list(night_rows(judged_night(tight, home)))
     found = ways(rows)
-    assert found["base_stock-1"]["days_beyond"] == 0 < found["behavior"]["days_beyond"]
-    assert found["base_stock-1"]["kept"] < 400 < ways(list(night_rows(plain)))["base_stock-1"]["kept"]
-    assert "days_beyond" not in ways(list(night_rows(plain)))["base_stock-1"]
+    assert found["newsvendor-1"]["days_beyond"] == 0 < found["behavior"]["days_beyond"]
+    assert found["newsvendor-1"]["kept"] < 400 < ways(list(night_rows(plain)))["newsvendor-1"]["kept"]
+    assert "days_beyond" not in ways(list(night_rows(plain)))["newsvendor-1"]
 
 
 def test_goods_that_don_t_keep_tell_their_waste(home: Settings) -> None:
-    """A formula whose waste is charged wastes less than one whose waste is counted alone."""
-    charged, counted = (
-        ways(list(night_rows(judged_night(small("shelf", "base_stock", shelf=shelf), home))))["base_stock-1"]
-        for shelf in (NIGHTS["shelf"][0].orders.shelf, NIGHTS["shelf"][1].orders.shelf)
+    """More of it where they keep for fewer days; what it costs where items tell a cost, which this home's don't."""
+    counted = [tried for tried in NIGHTS["shelf"] if tried.orders.shelf is not None and not tried.orders.shelf.charged]
+    five, three = (
+        ways(list(night_rows(judged_night(small("shelf", "newsvendor", shelf=one.orders.shelf), home))))["newsvendor-1"]
+        for one in counted
     )
-    assert 0 < charged["wasted"] < counted["wasted"]
-    assert 0 < charged["waste"] < counted["waste"]
+    assert 0 < five["wasted"] < three["wasted"]
+    assert "waste" not in three
 
 
-def test_what_corrected_forecasts_bring_is_told_by_way(home: Settings) -> None:
+def test_what_corrected_forecasts_bring_is_told_by_way(tmp_path: Path) -> None:
     """Both nights' policies on the same true demand, each by its own forecasts."""
+    tried = small("corrected", "base_stock")
+    weeks = changed_settings(tried.shop, n_products=24, seed=2, catalogue_seed=2, dirt=StockDirt.none())
+    settings = home_of(weeks, tmp_path)
     plain, corrected = (
-        judged_night(small("corrected", "base_stock", corrects_forecasts=corrects), home) for corrects in (False, True)
+        judged_night(
+            TriedNight(tried.kind, weeks, tried.orders.model_copy(update={"corrects_forecasts": corrects})), settings
+        )
+        for corrects in (False, True)
     )
-    misses, told = list(correction_rows(plain, corrected, home=home.home))
+    misses, told = list(correction_rows(plain, corrected, home=settings.home))
     assert misses["is_corrected"] and misses["missed_less_of_a_day"] > 3
     gain, lower, upper = told["by_correction"]
     more = [ways(list(night_rows(one)))["base_stock-1"]["true"][0] for one in (corrected, plain)]
-    assert lower <= gain <= upper
+    assert lower <= gain <= upper and gain != 0
     assert gain == pytest.approx(more[0] - more[1], abs=0.011)
 
 
