@@ -74,6 +74,7 @@ help:  ## this page
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on, or nights of `make bench-exploration`
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
 #:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight LOGS=path SMALL=1  of `make bench-inventory`
+#:   METHODS=night NIGHTS=daily,weekly,shared,shelf,corrected,shipped,packs  its nights of orders on simulated shops; default: all
 #:   SEEDS=6-10 SHOPPERS=1000 TRUTH=8000 PARTS=tabular SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
 #:   SECTIONS=coverage,selection  parts of `make bench-gate`, `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   SHOPS=9001-9100          default shops that `make bench-gate SECTIONS=flips` trains again
@@ -302,7 +303,7 @@ bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to tra
 bench-outside: setup sardine-environment  ## nights of a shop that others simulate: SARDINE's shoppers, a thousand items scored by their attributes; SEEDS=1-5, SESSIONS=3000, TRUTH=2000, OUT=build/outside
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_SARDINE_PYTHON=build/sardine/bin/python $(PIPELINE) -m tests.bench.bench_outside
 
-bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales; CELLS, SHIFTS, SEEDS, METHODS, LOGS, SMALL
+bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales, and what it earns on nights of simulated shops; CELLS, SHIFTS, SEEDS, METHODS, NIGHTS, LOGS, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_inventory
 
 bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn beside peers at equal spend; SEEDS=6-10, SHOPPERS, TRUTH, PARTS=shop,tabular,temperatures, SMALL

@@ -6,10 +6,12 @@ Prints a JSON line for each cell, log, method and seed, and a last one with mean
 - `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
 - `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
 - `SEEDS=3`: of each learner; of the shop of many products, logs.
-- `METHODS=censoring,night_demand,many,real,best,formulas,hindsight,relabelled,on_arrival,cql,iql,actor_cql,...`: in
-  this order, each over all cells; `censoring` is the bias of fitted demand, `night_demand` that of a night's laws,
-  `many` a shop of many products, all on logs of their own, `real` the log of `LOGS`; `actor_` begins the names of
-  learners of continuous orders.
+- `METHODS=censoring,night_demand,many,real,night,best,formulas,hindsight,relabelled,on_arrival,cql,iql,actor_cql,...`:
+  in this order, each over all cells; `censoring` is the bias of fitted demand, `night_demand` that of a night's laws,
+  `many` a shop of many products, `night` whole nights of orders on simulated shops' deliveries, all on logs of their
+  own, `real` the log of `LOGS`; `actor_` begins the names of learners of continuous orders.
+- `NIGHTS=daily,weekly,shared,shelf,corrected,shipped,packs`: kinds of nights, as of
+  `tests.bench.inventory.night_kinds`; all without it.
 - `LOGS=path`: folder of the days of UCI Online Retail; `real` is left out without it.
 - `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
 """
@@ -23,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -30,7 +33,9 @@ from scipy.stats import t as student_t
 from rl.logs import configure_logs
 from rl.shops.inventory.many_products import FULL_SHOP
 from rl.shops.inventory.test_bed import Cell, all_cells
-from tests.bench.inventory import censoring, many_trial, night_demand, real_trial
+from tests.bench.inventory import censoring, many_trial, night_demand, night_trial, real_trial
+from tests.bench.inventory.night_home import NightHomes
+from tests.bench.inventory.night_kinds import NIGHTS
 from tests.bench.inventory.trial import (
     ACTORS,
     Effort,
@@ -44,7 +49,7 @@ from tests.bench.inventory.trial import (
     relabelled_values,
 )
 
-OF_THEIR_OWN = ("censoring", "night_demand", "many", "real")
+OF_THEIR_OWN = ("censoring", "night_demand", "many", "real", "night")
 METHODS = (
     *OF_THEIR_OWN,
     *("best", "formulas", "hindsight", "relabelled", "on_arrival", "cql", "iql"),
@@ -119,6 +124,21 @@ def _of_their_own(methods: list[str], seeds: range, effort: Effort) -> Iterator[
         yield from (many_trial.row(seed, shop=shop, settings=settings) for seed in seeds)
     if "real" in methods and (logs := os.environ.get("LOGS")):
         yield from real_trial.rows(Path(logs), seeds=seeds)
+    if "night" in methods:
+        yield from _nights(is_small=effort is SMALL)
+
+
+def _nights(*, is_small: bool) -> Iterator[Row]:
+    """Yield the rows of the nights that the environment asks for; of small ones, the first of each kind."""
+    wanted = os.environ.get("NIGHTS", ",".join(NIGHTS)).split(",")
+    if unknown := [name for name in wanted if name not in NIGHTS]:
+        sys.exit(f"no nights {', '.join(unknown)}; expected some of {', '.join(NIGHTS)}")
+    with TemporaryDirectory(prefix="bench-inventory-") as folder:
+        homes = NightHomes(Path(folder))
+        for name in wanted:
+            nights = (NIGHTS[name][0].small(),) if is_small else NIGHTS[name]
+            for night in nights:
+                yield from night_trial.rows_of(night, homes)
 
 
 def _cells() -> list[Cell]:

@@ -168,3 +168,11 @@ def test_a_night_s_laws_are_judged_by_every_tail() -> None:
     of_units, geometric = (rows["Poisson", 2.0, tail] for tail in ("negative_binomial", "geometric"))
     assert abs(of_units["sum_percent"]) < 2 < geometric["sum_percent"]
     assert of_units["ran_out_percent"] == geometric["ran_out_percent"]
+
+
+def test_nights_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is simulated."""
+    monkeypatch.setenv("METHODS", "night")
+    monkeypatch.setenv("NIGHTS", "daily,hourly")
+    with pytest.raises(SystemExit, match="no nights hourly; expected some of daily, weekly, shared, shelf"):
+        bench_inventory.main()
