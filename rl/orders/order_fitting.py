@@ -32,6 +32,8 @@ _PRICES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Of a unit of room for a day, in the most that a unit of it can bring."""
 _FINER = (-0.25, 0.25)
 """What is tried around the best safety, once the others are found."""
+_STEP, _MOST_STEPS = 0.5, 8
+"""How far, and how often, a safety goes on beyond what is tried, while each step earns more."""
 
 NUMBERS: Mapping[str, Mapping[str, Sequence[float]]] = {
     "base_stock": {"safety": _SAFETIES},
@@ -161,6 +163,13 @@ def tuned_numbers(
     found, earned = best_of([policy.with_numbers(**dict(zip(numbers, one, strict=True))) for one in values])
     if "safety" not in numbers:
         return found, earned
+    for step in (-_STEP, _STEP):
+        is_end = found.safety == (min if step < 0 else max)(numbers["safety"])
+        for _ in range(_MOST_STEPS if is_end else 0):
+            further, seen = best_of([found.with_numbers(safety=found.safety + step)])
+            if seen <= earned:
+                break
+            found, earned = further, seen
     finer, seen = best_of([found.with_numbers(safety=found.safety + move) for move in _FINER])
     return (finer, seen) if seen > earned else (found, earned)
 
@@ -168,11 +177,12 @@ def tuned_numbers(
 def warn_at_edges(policy: OrderPolicy) -> tuple[str, ...]:
     """Return which tuned numbers lie at an end of what is tried, and say so in the log: others may earn more.
 
-    A batch of 0, no batch at all, is no such end.
+    A batch of 0, no batch at all, is no such end, and a safety's lies as far beyond as it may go on.
     """
     found = []
     for name, tried in NUMBERS[policy.method].items():
-        value, ends = getattr(policy, name), (min(tried), max(tried))
+        further = _MOST_STEPS * _STEP if name == "safety" else 0.0
+        value, ends = getattr(policy, name), (min(tried) - further, max(tried) + further)
         if len(tried) > 1 and (value >= ends[1] or (value <= ends[0] and value != 0)):
             found.append(f"{name} {value:g} of {ends[0]:g} to {ends[1]:g}")
     if found:

@@ -62,11 +62,13 @@ def select_orders(basis: OrderBasis, policies: Mapping[str, OrderPolicy], *, con
     )
     # Where every formula's fit failed, which the page names, the best of all stands in for them.
     formula = max(formulas or policies, key=values.__getitem__)
-    leads = {
-        name: _lead(led, name, formula, confidence) for name in (learner, plan) if name is not None and name != formula
-    }
+    others = [name for name, policy in policies.items() if policy.method in NO_FORMULAS and name != formula]
+    leads = {name: _lead(led, name, formula, confidence) for name in others}
     ahead = [name for name, lead in leads.items() if lead is not None and lead.value > lead.standard_error]
     best = max(ahead, key=values.__getitem__, default=formula)
+    if best in ahead:
+        # What is told of learners, or plans, is told of the one that is chosen.
+        learner, plan = (best, plan) if policies[best].method in LEARNERS else (learner, best)
     structlog.get_logger().info("selected", candidate=best, earned=values[best], today=led.a_week(TODAY))
     return OrderSelection(
         led, best, formula, learner, leads.get(str(learner)), plan=plan, plan_lead=leads.get(str(plan))

@@ -53,6 +53,22 @@ def test_tuned_numbers_earn_most_of_those_that_were_tried() -> None:
     assert tuned_numbers(policy, span, demand, {})[0].version == policy.version
 
 
+@pytest.mark.parametrize("tried", [(-4.0, -3.5), (3.0, 3.5)])
+def test_a_safety_goes_on_beyond_what_is_tried_while_it_earns_more(tried: tuple[float, ...]) -> None:
+    """From either end: no step to one side earns more, so that networks and waste aren't cut off at a range's edge."""
+    _, basis = a_night()
+    span = basis.tuned_on
+    demand = [basis.demand(span, 0)]
+    policy = a_policy(method="base_stock")
+    best, _ = tuned_numbers(policy, span, demand, {"safety": tried})
+    assert not min(tried) <= best.safety <= max(tried)
+    for step in (-0.5, 0.5):
+        assert (
+            span.led(best.with_numbers(safety=best.safety + step), demand[0]).earned.sum()
+            <= span.led(best, demand[0]).earned.sum()
+        )
+
+
 def test_what_a_unit_costs_to_order_lowers_every_product_s_safety_and_its_orders() -> None:
     """By the formula alone, without any tuning: less margin is at stake, so less is held for it."""
     _, basis = a_night()
@@ -69,11 +85,12 @@ def test_what_a_unit_costs_to_order_lowers_every_product_s_safety_and_its_orders
 
 
 def test_numbers_at_an_edge_of_what_is_tried_are_named() -> None:
-    """Also those a little beyond it; a rule without batches is at no edge."""
+    """Safeties where they may go no further; a rule without batches is at no edge."""
     policy = a_policy(method="reorder_point")
     assert warn_at_edges(policy.with_numbers(safety=0.5, batch=0.0)) == ()
-    assert warn_at_edges(policy.with_numbers(safety=-2.75, batch=1.5)) == (
-        "safety -2.75 of -2.5 to 2",
+    assert warn_at_edges(policy.with_numbers(safety=-2.75, batch=0.0)) == ()
+    assert warn_at_edges(policy.with_numbers(safety=-6.75, batch=1.5)) == (
+        "safety -6.75 of -6.5 to 6",
         "batch 1.5 of 0 to 1.5",
     )
     assert warn_at_edges(a_policy()) == ()

@@ -11,6 +11,8 @@ import pytest
 from rl.errors import EvaluationError
 from rl.gate.rules import Decision
 from rl.inventory.order_policy import OrderPolicy
+from rl.ope.intervals.intervals import Interval
+from rl.orders import order_selection
 from rl.orders.order_fitting import fit_orders
 from rl.orders.order_judging import (
     TODAY,
@@ -173,6 +175,26 @@ def test_a_learner_is_chosen_only_where_it_is_ahead_by_more_than_chance() -> Non
     assert ahead.lead is not None and ahead.lead.value > ahead.lead.standard_error
     behind = select_orders(basis, {"newsvendor-1": good, "hindsight-1": network}, confidence=0.95)
     assert behind.best == "newsvendor-1" and behind.learner == "hindsight-1"
+
+
+def test_a_learner_that_is_surely_ahead_is_chosen_where_a_luckier_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is asked by its own doubt; what is told of learners is then told of the chosen one."""
+    _, basis = a_night(30)
+    formula = fitted("newsvendor-1")
+    network = replace(formula, method="hindsight", network=_constant_network(basis.dataset.history.lead_days))
+    policies = {"newsvendor-1": formula, "hindsight-1": network, "hindsight-2": network.with_numbers(safety=-0.1)}
+    doubts = {"hindsight-1": (0.9, 1.2), "hindsight-2": (0.4, 0.1)}
+
+    def lead(led: object, name: str, formula: str, level: float) -> Interval:
+        value, error = doubts[name]
+        return Interval(value, value - 2 * error, value + 2 * error, level, "told", error)
+
+    monkeypatch.setattr(order_selection, "_lead", lead)
+    found = select_orders(basis, policies, confidence=0.95)
+    assert (found.best, found.learner) == ("hindsight-2", "hindsight-2")
+    assert found.lead is not None and found.lead.value == 0.4
+    doubts["hindsight-2"] = (0.4, 0.5)
+    assert select_orders(basis, policies, confidence=0.95).best == "newsvendor-1"
 
 
 def test_a_plan_is_chosen_only_where_it_is_ahead_by_more_than_chance() -> None:
