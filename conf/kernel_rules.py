@@ -195,6 +195,7 @@ def as_of(
     horizon: date,
     sets: AvailabilitySets | None = None,
     longest_days: int = _LONGEST_CLOSING_DAYS,
+    look_back_days: int = 0,
 ) -> AsOf:
     """Return what is known at the horizon of episodes that start on the dates.
 
@@ -204,10 +205,11 @@ def as_of(
         horizon: up to which deliveries are known.
         sets: availability sets; None where the source has none.
         longest_days: how many days after its start an episode closes at the latest.
+        look_back_days: how many days before an episode's start the clocks have to be known.
     """
     span = np.array(sorted(day_number(day) for day in dates), dtype=np.int64)
     last = day_number(horizon)
-    first = min([int(span[0]) if len(span) else last, last])
+    first = min([int(span[0]) if len(span) else last, last]) - look_back_days
     latest = max([int(span[-1]) if len(span) else last, last]) + longest_days
     calendar = calendar_of(source.zone, first, latest)
     complete, end = day_number(horizon - timedelta(days=source.lateness_days - 1)), last + 1

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.kernel.arrays import BoolArray, IntArray, latest_rows, spread
+from conf.kernel.arrays import BoolArray, IntArray, changes, latest_rows, spread
 from conf.kernel.decisions import DecisionRows
 from conf.kernel.earnings import sums_by
+from conf.kernel.points_in_order import number_within
 from conf.kernel.stock_flows import NOBODY
-from conf.kernel.stream import NO_NUMBER, Stream, is_of_type
+from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, is_of_type
+from conf.kernel.unit_days import unit_days
 
 
 @dataclass(frozen=True)
@@ -61,34 +63,69 @@ def mornings_after(sales: Sales, *, range_days: int, last_day: int) -> tuple[Int
     return owner, found - owner * room + int(first.min())
 
 
-def asked_for(stream: Stream, decided: DecisionRows) -> IntArray:
+def asked_for(stream: Stream, decided: DecisionRows, *, look_back_days: int) -> IntArray:
     """Return the units that were asked for from each decision until its period ended, `(n_decisions,)`.
 
-    A purchase that a refund of the same product, period and units took back was none.
+    A purchase that its shopper gave back whole, in the same period, was none: the refund is of as many units of the
+    product, by the same shopper, and of the purchase's order where it names that of a purchase of late.
 
     Args:
-        stream: the events.
+        stream: the events, with shoppers.
         decided: with the period of each row.
+        look_back_days: how many business days before a refund a purchase still counts as there.
 
     Raises:
         ValueError: decisions without periods.
     """
     if decided.period is None:
         raise ValueError("decisions have no periods; expected those of a clock that counts nothing")
-    decision = own_decisions(stream, decided)
-    is_own, n = decision != NOBODY, len(decided)
-    is_told = is_own & (stream.quantity != NO_NUMBER)
+    decision, n = own_decisions(stream, decided), len(decided)
+    is_told = (decision != NOBODY) & (stream.quantity != NO_NUMBER)
     bought = np.flatnonzero(is_told & is_of_type(stream, "purchase"))
-    back = np.flatnonzero(is_told & is_of_type(stream, "refund"))
+    back = np.flatnonzero(is_told & is_of_type(stream, "refund") & (stream.shopper != NO_ID))
     units = sums_by(stream.quantity[bought], decision[bought], n)
+    names_order = _names_purchase(stream, back, look_back_days)
+    named, others = back[names_order], back[~names_order]
+    is_gone = _taken_back(stream, decision, bought, named, by_order=True)
+    units -= sums_by(stream.quantity[bought[is_gone]], decision[bought[is_gone]], n)
+    left = bought[~is_gone]
+    is_gone = _taken_back(stream, decision, left, others, by_order=False)
+    units -= sums_by(stream.quantity[left[is_gone]], decision[left[is_gone]], n)
+    return units
+
+
+def _names_purchase(stream: Stream, back: IntArray, look_back_days: int) -> BoolArray:
+    """Return which of the refunds (rows) name the order of a purchase of their product of late, `(n_back,)`.
+
+    Others have a number of their own, or none.
+    """
+    bought = np.flatnonzero(is_of_type(stream, "purchase") & (stream.order != NO_ID))
     rows = np.concatenate([bought, back])
-    pairs = np.stack([decision[rows], np.abs(stream.quantity[rows])], axis=1)
-    alike, place = np.unique(pairs, axis=0, return_inverse=True)
-    place, n_bought = place.reshape(-1), len(bought)
-    times = np.minimum(
-        np.bincount(place[:n_bought], minlength=len(alike)), np.bincount(place[n_bought:], minlength=len(alike))
-    )
-    found: IntArray = units - sums_by(times * alike[:, 1], alike[:, 0], n)
+    pairs = np.stack([stream.unit[rows], stream.order[rows]], axis=1)
+    pair = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+    last = stream.day[back]
+    numbers = unit_days(stream.day[bought], last, last - look_back_days)
+    known = np.sort(numbers.number(pair[: len(bought)], stream.day[bought]))
+    own = pair[len(bought) :]
+    first = np.searchsorted(known, numbers.number(own, last - look_back_days))
+    end = np.searchsorted(known, numbers.number(own, last), side="right")
+    found: BoolArray = (first < end) & (stream.order[back] != NO_ID)
+    return found
+
+
+def _taken_back(stream: Stream, decision: IntArray, bought: IntArray, back: IntArray, *, by_order: bool) -> BoolArray:
+    """Return which of the purchases (rows) the refunds (rows) take back, each at most one, `(n_bought,)`."""
+    rows = np.concatenate([bought, back])
+    order = stream.order[rows] if by_order else np.zeros(len(rows), dtype=np.int64)
+    keys = np.stack([decision[rows], np.abs(stream.quantity[rows]), stream.shopper[rows], order], axis=1)
+    _, place = np.unique(keys, axis=0, return_inverse=True)
+    alike, n_alike = place.reshape(-1)[: len(bought)], int(place.max()) + 1 if len(rows) else 0
+    n_back = np.bincount(place.reshape(-1)[len(bought) :], minlength=n_alike)
+    # The first purchases of those that are alike: which of them doesn't matter.
+    in_order = np.argsort(alike, kind="stable")
+    number = np.empty(len(bought), dtype=np.int64)
+    number[in_order] = number_within(changes(alike[in_order])) if len(bought) else 0
+    found: BoolArray = number < n_back[alike]
     return found
 
 

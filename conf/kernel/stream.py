@@ -41,6 +41,7 @@ class Stream:
         own_link: code of its own event id among the codes of `link`; needed of decisions without a decision id alone.
         availability: code of the set of available actions it names, 0 none.
         position: its place in its slate, NO_NUMBER none.
+        shopper: code of whoever bought or gave back, where units are products and a shopper is asked for, 0 none.
         consent: 0 where the unit had not consented, as of then, to being learned from; else 1.
         starts: first row of each unit, and the number of rows behind them, `(n_units + 1,)`.
     """
@@ -66,6 +67,7 @@ class Stream:
     availability: IntArray
     position: IntArray
     consent: IntArray
+    shopper: IntArray
     starts: IntArray
 
     def __len__(self) -> int:
@@ -79,7 +81,8 @@ def stream_of(columns: dict[str, IntArray]) -> Stream:
     """Return the stream of the columns, whose rows stand in order already.
 
     Args:
-        columns: one int64 array `(n,)` for each of STREAM_COLUMNS; `known_category` and `quantity` may be left out.
+        columns: one int64 array `(n,)` for each of STREAM_COLUMNS; `known_category`, `quantity` and `shopper` may
+            be left out.
 
     Raises:
         ValueError: columns are missing, or of other lengths, or the rows aren't ordered by unit, time and rank.
@@ -87,7 +90,12 @@ def stream_of(columns: dict[str, IntArray]) -> Stream:
     if "category" in columns:
         columns = {"known_category": columns["category"], **columns}
     if "unit" in columns:
-        columns = {"quantity": np.full(len(columns["unit"]), NO_NUMBER, dtype=np.int64), **columns}
+        n = len(columns["unit"])
+        columns = {
+            "quantity": np.full(n, NO_NUMBER, dtype=np.int64),
+            "shopper": np.full(n, NO_ID, dtype=np.int64),
+            **columns,
+        }
     if missing := [name for name in STREAM_COLUMNS if name not in columns]:
         raise ValueError(f"a stream needs the columns {', '.join(missing)}, too")
     kept = {name: np.ascontiguousarray(columns[name], dtype=np.int64) for name in STREAM_COLUMNS}

@@ -286,7 +286,7 @@ def _of_stock(stream: Stream, decided: DecisionRows, rules: Rules, chosen: IntAr
     if not rules.stock_metrics:
         return {}
     if decided.period is not None:
-        sold = asked_for(stream, decided)[chosen]
+        sold = asked_for(stream, decided, look_back_days=rules.attribution.look_back_days)[chosen]
         return dict.fromkeys(rules.stock_metrics, sold)
     flows = stock_flows(stream, decided.is_decision, rules.attribution.window_us)
     return {name: getattr(flows, flow)[chosen] for name, flow in rules.stock_metrics.items()}

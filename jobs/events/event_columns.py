@@ -35,6 +35,9 @@ MONEY_COLUMNS = ("quantity", "amount", "cost", "discount", "order_id")
 """Further columns that transitions of a scenario which counts money are made of."""
 
 
+SHOPPER = "shopper_id"
+"""Who bought or gave back, of events whose unit is a product."""
+
 HAS_CONSENT = "has_consent"
 """Whether the shopper had consented to being learned from, as of the event: where the source has such a table."""
 
@@ -70,9 +73,6 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None, items: Told 
     link, own_link = _links(table)
     has_items, has_money = "item_id" in table.column_names, "amount" in table.column_names
     no_number = np.full(n_rows, NO_NUMBER, dtype=np.int64)
-    order = nothing
-    if has_money:
-        order = dictionary_places(table["order_id"].combine_chunks().dictionary_encode()) + 1
     time_us, day = whole(table["event_time"].cast(pa.int64())), days(table["event_date"])
     item = id_hashes(table["item_id"]) if has_items else nothing
     category = id_hashes(table["category_id"]) if has_items else nothing
@@ -93,11 +93,12 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None, items: Told 
             "amount": _amounts(table) if has_money else no_number,
             "cost": _numbers(table["cost"]) if has_money else no_number,
             "discount": _numbers(table["discount"]) if has_money else no_number,
-            "order": order,
+            "order": _codes(table, "order_id") if has_money else nothing,
             "link": link,
             "own_link": own_link,
             "availability": availability,
             "consent": _consents(table),
+            "shopper": _codes(table, SHOPPER),
             "position": _numbers(table["position"].cast(pa.int64())) if "position" in table.column_names else no_number,
         }
     )
@@ -160,6 +161,13 @@ def _set_codes(table: pa.Table, set_ids: pa.Array | None) -> tuple[IntArray, pa.
     every = pa.concat_arrays([none, known, unknown.cast(pa.string())])
     places = whole(pc.index_in(named.dictionary, value_set=every).cast(pa.int64()))
     return np.append(NO_ID, places)[dictionary_places(named) + 1], every
+
+
+def _codes(table: pa.Table, name: str) -> IntArray:
+    """Return codes of a column's keys from 1, NO_ID for null and where there is no such column, `(n,)`."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, NO_ID, dtype=np.int64)
+    return dictionary_places(table[name].combine_chunks().dictionary_encode()) + 1
 
 
 def _consents(table: pa.Table) -> IntArray:

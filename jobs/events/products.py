@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from conf.kernel.product_features import ProductFacts
 from conf.kernel.told import Told
 from jobs.events.column_numbers import days, id_hashes, micros, whole
+from jobs.events.event_columns import SHOPPER
 
 PRODUCT_FACT_COLUMNS = ("item_id", "valid_from", "delivery_date", "category_id", "price")
 """Columns of the items table that features of products are made of."""
@@ -21,9 +22,11 @@ PRODUCT_FACT_COLUMNS = ("item_id", "valid_from", "delivery_date", "category_id",
 def by_product(events: DataFrame) -> DataFrame:
     """Return the events with their item in the place of the shopper; empty, and so of nobody, where they name none.
 
-    All that follows takes products for the units that decisions are about, and parts, sorts and counts by them.
+    All that follows takes products for the units that decisions are about, and parts, sorts and counts by them. The
+    shopper stands in SHOPPER, null where there is none.
     """
-    return events.withColumn("user_id", F.coalesce(F.col("item_id"), F.lit("")))
+    told = events.withColumn(SHOPPER, F.nullif(F.col("user_id"), F.lit("")))
+    return told.withColumn("user_id", F.coalesce(F.col("item_id"), F.lit("")))
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,14 @@ COUNT = "stock"
 """Their type: a morning stands for the count that would begin the period."""
 
 
-def with_mornings(events: pa.Table, clock: SkuDay, known: AsOf) -> pa.Table:
+def with_mornings(events: pa.Table, clock: SkuDay, known: AsOf, *, look_back_days: int) -> pa.Table:
     """Return the events of whole products with their mornings among them, in the total order.
 
     Args:
         events: columns of the events table, with quantity; by product in the total order, without counts.
         clock: of a log without counts.
         known: what is asked for, and what is known.
+        look_back_days: how many business days before an event a decision still counts as there.
     """
     bought = events.filter(pc.equal(events["event_type"], "purchase"))
     products = pc.unique(bought["user_id"])
@@ -33,7 +34,11 @@ def with_mornings(events: pa.Table, clock: SkuDay, known: AsOf) -> pa.Table:
     unit = whole(pc.index_in(bought["user_id"], value_set=products).cast(pa.int64()))
     sales = Sales(unit, day, np.maximum(day, delivered) + 1)
     owner, morning = clock.mornings(
-        sales, calendar=known.calendar, span=known.span, horizon_end_us=known.horizon_end_us
+        sales,
+        calendar=known.calendar,
+        span=known.span,
+        horizon_end_us=known.horizon_end_us,
+        look_back_days=look_back_days,
     )
     if not len(owner):
         return events

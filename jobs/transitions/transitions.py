@@ -18,11 +18,12 @@ from conf.kernel.calendar import day_number
 from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.told import Told
 from conf.kernel.transitions import AsOf, Rules, transitions
-from conf.kernel_rules import as_of, longest_closing_days, rules_of
+from conf.kernel_rules import as_of, attribution_rule, longest_closing_days, rules_of
 from conf.observation_features import id_hash
+from conf.specs.orders import is_counted
 from conf.specs.scenario import Pipeline
 from conf.tables import transitions_table
-from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
+from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, SHOPPER, TRANSITION_COLUMNS, event_columns
 from jobs.events.item_facts import ItemFacts
 from jobs.events.ordered_partitions import by_shopper
 from jobs.events.products import ToldProducts
@@ -83,6 +84,7 @@ def make_transitions(
         if told.attributes is not None:
             events = among_events(events, told.attributes)
         beside = [one for one in (HAS_CONSENT, ATTRIBUTE) if one in events.columns]
+        beside += [] if is_counted(pipeline.scenario) else [SHOPPER]
     elif told.attributes is not None:
         raise ValueError("attributes of shoppers stand among rows of events, not among files")
     table_schema = arrow_schema(transitions_table(pipeline.scenario))
@@ -157,7 +159,7 @@ class TransitionJob:
             events = self.facts.fill(events)
         clock = self.rules.clock
         if isinstance(clock, SkuDay) and not clock.is_counted:
-            events = with_mornings(events, clock, self.known)
+            events = with_mornings(events, clock, self.known, look_back_days=self.rules.attribution.look_back_days)
         columns = event_columns(events, self.set_ids, self.items)
         told = None if self.products is None else self.products.of_units(events["user_id"])
         made = transitions(columns.stream, self.rules, self.known, attributes, told)
@@ -197,6 +199,7 @@ def transition_job(
             horizon=horizon,
             sets=known_sets,
             longest_days=longest_closing_days(pipeline),
+            look_back_days=attribution_rule(pipeline.scenario).reach_days,
         ),
         set_ids=set_ids,
         names=tuple(table.column_names),

@@ -55,20 +55,21 @@ class SkuDay:
         return not self.range_days
 
     def mornings(
-        self, sales: Sales, *, calendar: Calendar, span: IntArray, horizon_end_us: int
+        self, sales: Sales, *, calendar: Calendar, span: IntArray, horizon_end_us: int, look_back_days: int
     ) -> tuple[IntArray, IntArray]:
         """Return units and business days of the mornings of a log without counts, by unit and day, `(n_mornings,)`.
 
-        Those of the day before the span are among them, whose period ends within it.
+        Those of days before the span are among them, as far back as a refund within it may reach.
 
         Args:
             sales: lines of the log.
             calendar: of the business zone.
             span: business days on which the asked blocks start, `(n_days,)`.
             horizon_end_us: when the last business day ends that is known.
+            look_back_days: how many business days before an event a decision still counts as there.
         """
         last = int(calendar.day(np.array([horizon_end_us - 1], dtype=np.int64))[0])
-        first = int(span.min()) - 1 if len(span) else last + 1
+        first = int(span.min()) - look_back_days - 1 if len(span) else last + 1
         unit, day = mornings_after(sales, range_days=self.range_days, last_day=last)
         asked = day >= first
         return unit[asked], day[asked]

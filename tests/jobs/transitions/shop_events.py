@@ -15,7 +15,7 @@ from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.strict_yaml import merge
 from conf.tables import AVAILABILITY, EVENTS
-from jobs.events.event_columns import MONEY_COLUMNS, TRANSITION_COLUMNS
+from jobs.events.event_columns import MONEY_COLUMNS, SHOPPER, TRANSITION_COLUMNS
 from jobs.transitions.transitions import SET_COLUMNS, transition_job
 from tests.conf.kernel.table_rows import transition_rows
 
@@ -143,7 +143,8 @@ def events_table(rows: Iterable[Row]) -> pa.Table:
         "position": pa.int32(),
         "propensity": pa.decimal128(18, 15),
     }
-    columns = (*TRANSITION_COLUMNS, *MONEY_COLUMNS)
+    told = [name for name in (SHOPPER,) if any(name in row for row in ordered)]
+    columns = (*TRANSITION_COLUMNS, *MONEY_COLUMNS, *told)
     return pa.table({name: pa.array([row[name] for row in ordered], types.get(name, pa.string())) for name in columns})
 
 
