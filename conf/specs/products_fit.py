@@ -61,6 +61,13 @@ def _of_sales(source: Source, feeds: Mapping[str, EventMapping]) -> Iterator[tup
             "contradict; write stock: counted, or use a source without them",
         )
     yield from _lacking({_SALE: ("item_id", "quantity")}, source.name, feeds)
+    for mapping in feeds.values():
+        if _SALE in event_types_of(mapping) and mapping.quantity is not None and not mapping.quantity.required:
+            yield (
+                "events.quantity",
+                f"a {_SALE} of {source.name} may lack its pieces, and would count as nothing asked for; write "
+                "quantity: {required: true}, so that such lines are rejected and counted",
+            )
 
 
 def _of_shelf(scenario: Scenario, source: Source, *, told: Collection[str] | None) -> Iterator[tuple[str, str]]:

@@ -44,7 +44,7 @@ from jobs.publishing.row_counts import RowCounts, n_equal, n_true, total
 from jobs.publishing.row_pieces import join_pieces
 from jobs.publishing.staging import staging_folder
 from jobs.transitions.attribution import unattributable
-from jobs.transitions.checks import CHECKS, count_mismatches, lost_on_the_way
+from jobs.transitions.checks import CHECKS, count_mismatches, dates_for_times, lost_on_the_way
 from jobs.transitions.consent import with_consent
 from jobs.transitions.due_dates import DueDates, find_due_dates
 from jobs.transitions.events_read import EventsRead, count_events, worth_by_day
@@ -161,7 +161,11 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         version = checked(order.spark, target, folder, partitions=names, counted=_counted(), inspector=inspector)
         went = [*outcomes(made.tallies), *unattributable(read, order.pipeline)]
         counters = _counters(order, made, read, went, version)
-        _check(order, version, lost_on_the_way(made, read, order.where), decided, counters)
+        found = [
+            *lost_on_the_way(made, read, order.where),
+            *dates_for_times(made, order.pipeline, order.where),
+        ]
+        _check(order, version, found, decided, counters)
         counters = {day: found | decided[day].counters for day, found in counters.items()}
         notes = {"reward_unit": order.pipeline.scenario.reward.unit}
         facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS), notes) for day in due.dates}
@@ -277,16 +281,16 @@ def _money_counters(made: Made, scenario: Scenario) -> dict[str, Mapping[date, i
 def _check(
     order: _Order,
     version: StagedVersion,
-    lost: Sequence[str],
+    found: Sequence[str],
     decided: Mapping[date, DateDecisions],
     counters: Mapping[date, Counters],
 ) -> None:
-    """Raise if a check of the rows, the number of decisions or the sums of reward fails.
+    """Raise if anything was found of the events, or a check of the rows, their number or sums of reward fails.
 
     Raises:
         CheckError: lists every violation.
     """
-    problems = [*lost]
+    problems = [*found]
     problems += explain(order.where, {day: one.violations for day, one in version.partitions.items()})
     problems += count_mismatches(order.where, version, decided)
     kept = {day: pointer.manifest.counters for day, pointer in order.due.kept.items()}

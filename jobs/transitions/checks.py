@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 
+from conf.specs.scenario import Pipeline
 from jobs.publishing.publishing import StagedVersion
 from jobs.transitions.events_read import EventsRead
 from jobs.transitions.quarantine import DateDecisions
 from jobs.transitions.row_checks import ROW_CHECKS
-from jobs.transitions.tallies import handed_over
+from jobs.transitions.tallies import at_midnight, handed_over
 from jobs.transitions.transitions import Made
 
 # Checks of every version, by name: those over rows, and those that compare with the events.
@@ -33,6 +34,22 @@ def lost_on_the_way(made: Made, read: Iterable[EventsRead], where: str) -> list[
         "as read"
         for day, kind in sorted(seen | expected)
         if seen[day, kind] != expected[day, kind]
+    ]
+
+
+def dates_for_times(made: Made, pipeline: Pipeline, where: str) -> list[str]:
+    """Return a line where most purchases are at midnight, though a product's day starts later.
+
+    Such a log tells dates alone: each purchase would count for the day before its own, as if that had seen it coming.
+    """
+    ordering = pipeline.scenario.ordering
+    n = at_midnight(made.tallies)
+    total = sum(count for (_, kind), count in handed_over(made.tallies).items() if kind == "purchase")
+    if ordering is None or 2 * n <= total:
+        return []
+    return [
+        f"{where}: {n} of {total} purchases are at 00:00:00 in {pipeline.source.zone}, so the log seems to tell dates "
+        f"alone, and ordering.hour is {ordering.hour}: each would count for the day before; write ordering: {{hour: 0}}"
     ]
 
 

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
+from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.earnings import lacks_money
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
-from conf.kernel.stream import NO_NUMBER, Stream
+from conf.kernel.stream import NO_NUMBER, Stream, is_of_type
 from conf.kernel.transitions import AsOf, Rules, StreamTransitions
 from jobs.events.event_columns import EventColumns
 
@@ -48,6 +49,9 @@ QUARANTINED, WITHOUT_CONSENT = "quarantined", "no_consent"
 """Outcomes of a counted event whose decision is set aside: one of its episode can't be used, or the shopper didn't
 consent."""
 
+AT_MIDNIGHT = "purchase_at_midnight"
+"""Kind: purchases at the first instant of a business day, where a product's day starts later."""
+
 WITHOUT_MONEY = "event_without_money"
 """Kind: counted events that lack the money which the reward asks for."""
 
@@ -66,6 +70,7 @@ def tallies_of(
             *_of_decisions(stream, made, known),
             *_set_aside(events, made, actions),
             _handed_over(stream, made),
+            _at_midnight(stream, rules, known),
             _without_money(stream, made, rules),
         ]
     )
@@ -205,6 +210,20 @@ def _handed_over(stream: Stream, made: StreamTransitions) -> pa.StructArray:
     cells = cells if made.decisions.period is None else cells[~made.decisions.is_decision]
     (day, kind), n, _ = _summed(cells)
     return _structs(HANDED, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
+
+
+def _at_midnight(stream: Stream, rules: Rules, known: AsOf) -> pa.StructArray:
+    """Purchases whose time may be a date alone, by business day, where that would put them into the day before."""
+    is_later = isinstance(rules.clock, SkuDay) and rules.clock.hour > 0
+    rows = np.flatnonzero(is_of_type(stream, "purchase")) if is_later else np.zeros(0, dtype=np.int64)
+    rows = rows[known.calendar.start_of_day(stream.day[rows]) == stream.time_us[rows]]
+    (day,), n, _ = _summed(stream.day[rows][:, None])
+    return _structs(AT_MIDNIGHT, day=day, n=n)
+
+
+def at_midnight(tallies: Iterable[Tally]) -> int:
+    """Return how many purchases may have a date for a time, where a product's day starts later."""
+    return sum(row["n"] for row in tallies if row["kind"] == AT_MIDNIGHT)
 
 
 def handed_over(tallies: Iterable[Tally]) -> dict[tuple[date, str], int]:

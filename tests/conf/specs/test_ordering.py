@@ -247,6 +247,15 @@ def test_sales_need_their_pieces() -> None:
     )
 
 
+def test_sales_without_pieces_are_rejected_lines_and_not_days_without_demand() -> None:
+    content = UNCOUNTED.source.model_dump(mode="json")
+    events = content["events"] | {"quantity": content["events"]["quantity"] | {"required": False}}
+    feeds = [content["feeds"][0] | {"events": events}]
+    source = Source.model_validate(content | {"feeds": feeds, "events": events})
+    (found,) = misfits(UNCOUNTED.scenario, source)
+    assert found.key == "events.quantity" and "write quantity: {required: true}" in found.problem
+
+
 def test_scenarios_that_count_and_those_that_don_t_have_sources_of_their_own() -> None:
     """A shop that writes a source of sales gets the scenario for it, and a counting shop the other."""
     assert scenarios_for("simulated_sales") == scenarios_for("online_retail_products") == ["orders_from_sales"]

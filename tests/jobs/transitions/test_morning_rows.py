@@ -19,7 +19,9 @@ from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel_rules import partition_date, rules_of
 from conf.specs.scenario import Pipeline, load_pipeline
 from jobs.transitions import morning_rows
+from jobs.transitions.checks import dates_for_times
 from jobs.transitions.tallies import handed_over, outcomes
+from jobs.transitions.transitions import Made
 from tests.conf.kernel.planted_faults import Fault
 from tests.jobs.transitions.shop_events import Row, event, made_of
 
@@ -295,6 +297,21 @@ def test_what_is_held_and_ordered_is_worth_nothing_in_rows() -> None:
 def _sale(day: int, clock: str, pieces: int) -> dict[str, Any]:
     money = {"quantity": pieces, "amount": pieces * 5_000_000, "cost": pieces * 2_000_000}
     return event("purchase", clock, day=date(2026, 1, day), user_id="hat", item_id="hat", **money)
+
+
+@pytest.mark.parametrize(
+    ("hour", "clock", "is_refused"), [(4, "00:00", True), (4, "10:00", False), (0, "00:00", False)]
+)
+def test_dates_for_times_are_refused_where_a_day_starts_later(hour: int, clock: str, is_refused: bool) -> None:
+    """Each purchase would be the day before's, whose morning would seem to have seen it coming."""
+    pipeline = pipeline_of(hour=hour)
+    rows = [_sale(day, clock, 2) for day in (12, 13, 14)] + [_sale(14, "16:00", 1)]
+    log = SalesLog(pipeline, rows, date(2026, 1, 12), date(2026, 1, 15))
+    _, tallies = made(log)
+    found = dates_for_times(Made([], tallies), pipeline, "transitions/x")
+    assert bool(found) is is_refused
+    if found:
+        assert "3 of 4 purchases are at 00:00:00 in UTC" in found[0] and "write ordering: {hour: 0}" in found[0]
 
 
 def test_mornings_have_one_name_whatever_else_is_there() -> None:
