@@ -363,7 +363,7 @@ def preview(
 
 
 @app.command("decide")
-def decide(
+def decide(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     source: SourceName,
     scenario: ScenarioName,
     run_date: RunDate,
@@ -378,6 +378,10 @@ def decide(
     availability_id: Annotated[
         str | None, typer.Option(help="Set of what may be recommended; default: the one in force then.")
     ] = None,
+    stock: Annotated[
+        Path | None,
+        typer.Option(help="CSV of what the shop has (item_id, on_hand, on_the_way), where the log counts no stock."),
+    ] = None,
 ) -> None:
     """Write the list of the day after the date: of the week that starts, of orders, or of recommendations."""
     asked = {"positions": positions, "hour": hour, "availability_id": availability_id}
@@ -389,6 +393,7 @@ def decide(
         version=version,
         budget=budget,
         asked={name: value for name, value in asked.items() if value is not None},
+        stock=stock,
     )
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def run(
     version: int | None,
     budget: float | None,
     asked: Mapping[str, Any] | None = None,
+    stock: Path | None = None,
 ) -> dict[str, Any]:
     """Write the list of the day after the date: of its week, of its orders or of its sessions; return its summary.
 
@@ -80,6 +82,7 @@ def run(
         version: of the registered policy; None for the champion.
         budget: of the week, in the reward's unit; None for the scenario's.
         asked: fields of `decide_recommendations.Asked`, for a scenario that decides within sessions alone.
+        stock: file with what the shop has, for orders of a log that counts none.
 
     Raises:
         SpecError: a scenario of which no list can be decided, or whose rules name an action that nothing knows; or an
@@ -89,6 +92,8 @@ def run(
             doesn't pay; nothing is published.
     """
     pipeline = load_pipeline(scenario, source)
+    if stock is not None and pipeline.scenario.orders is None:
+        raise SpecError(f"{scenario} decides on no orders; leave out --stock")
     if pipeline.scenario.clock == "session_step":
         if budget is not None:
             raise SpecError(f"{scenario} decides within sessions, which have no weekly budget; leave out --budget")
@@ -103,7 +108,13 @@ def run(
         )
     if pipeline.scenario.orders is not None:
         return decide_orders.run(
-            settings=settings, source=source, scenario=scenario, run_date=run_date, version=version, budget=budget
+            settings=settings,
+            source=source,
+            scenario=scenario,
+            run_date=run_date,
+            version=version,
+            budget=budget,
+            stock=stock,
         )
     lake, start = Lake(settings.lake, source), week_start(pipeline, run_date + timedelta(days=1))
     refuse_unknown_actions(settings, pipeline, horizon=run_date)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -23,6 +24,7 @@ from rl.inventory.order_policy import OrderPolicy
 from rl.orders.history_reading import read_history
 from rl.orders.order_history import OrderHistory
 from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, told_room, write_order_csv
+from rl.orders.own_stock import read_own_stock, with_own_stock
 from rl.orders.tomorrow import TomorrowOrders, no_orders_problem, tomorrow_orders
 from rl.orders.unlisted import N_NAMED
 from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
@@ -31,7 +33,14 @@ from rl.registry.versions import RegisteredVersion
 
 
 def run(
-    *, settings: Settings, source: str, scenario: str, run_date: date, version: int | None, budget: float | None
+    *,
+    settings: Settings,
+    source: str,
+    scenario: str,
+    run_date: date,
+    version: int | None,
+    budget: float | None,
+    stock: Path | None = None,
 ) -> dict[str, Any]:
     """Write the list of orders of the morning after the date; return its summary.
 
@@ -46,16 +55,20 @@ def run(
         run_date: last business date whose deliveries count.
         version: of the registered policy; None for the champion.
         budget: orders have none; given, it is refused.
+        stock: file with what the shop has, where the log counts none (`read_own_stock`); None for the simulated stock.
 
     Raises:
         SpecError: a budget was given.
         RegistryError: no such version.
-        PolicyError: nothing was counted on the date, or a list that breaks a limit; nothing is published.
+        PolicyError: nothing was counted on the date, a stock where the log counts it, or a list that breaks a limit;
+            nothing is published.
+        DatasetError: a stock that can't be read.
     """
     started = time.monotonic()
     if budget is not None:
         raise SpecError(f"{scenario} decides on orders, which have no weekly budget; leave out --budget")
     pipeline, lake = load_pipeline(scenario, source), Lake(settings.lake, source)
+    own = None if stock is None else read_own_stock(stock, _lead_days(pipeline))
     night = Run(settings.home, source, scenario, run_date)
     result: dict[str, Any] = {"source": source, "scenario": scenario, "date": str(run_date)}
     if problem := no_orders_problem(_order_days(pipeline), run_date + timedelta(days=1)):
@@ -69,9 +82,11 @@ def run(
     registered, policy = drafted
     published = read_transitions(pipeline, lake, run_date)
     history = read_history(pipeline, lake, published, run_date)
+    history = history if own is None else with_own_stock(history, own)
     orders = tomorrow_orders(policy, history)
     rows = order_rows(orders, policy.version)
     result |= _told(registered, orders, history)
+    result |= {} if own is None else {"own_stock": own.name}
     if isinstance(found, NobodyDecides):
         write_order_csv(night.draft_orders, rows)
         result |= {"is_draft": True, "csv": str(night.draft_orders)}
@@ -89,6 +104,7 @@ def run(
         inputs={
             **{f"transitions/date={day}": one for day, one in published.content_hashes.items()},
             f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
+            **({} if own is None else {f"own_stock/{own.name}": own.digest}),
         },
     )
     pointer, is_new = publish_order_list(lake, rows, orders, origin)
@@ -104,6 +120,11 @@ def run(
     night.draft_orders.unlink(missing_ok=True)
     structlog.get_logger().info("decided", as_of=str(orders.day), n_ordered=result["n_ordered"])
     return result
+
+
+def _lead_days(pipeline: Pipeline) -> int:
+    ordering = pipeline.scenario.ordering
+    return 1 if ordering is None else ordering.lead_days
 
 
 def _order_days(pipeline: Pipeline) -> OrderDays:

@@ -30,6 +30,7 @@ from rl.page.approval_request import approval_request
 from rl.page.buyer_page import render_buyer_page
 from rl.page.content import HistoryRow
 from rl.page.exploration_sentences import plan_sentence
+from rl.page.order_sentences import declared_rule_sentence
 from rl.page.render import render_page
 from rl.page.review_content import review_content
 from rl.page.sentences import notes_of
@@ -140,9 +141,9 @@ def version_record(result: NightFigures) -> VersionRecord:
     """Return what the registered version says about itself: verdict, baseline, horizon, description and tags."""
     night, verdict = result.facts, result.verdict
     reasons = "\n".join(f"- {reason}" for reason in (*verdict.reasons, *notes_of(result)))
-    stock = (
-        f"{result.orders.simulated_stock}\n\n" if result.orders is not None and result.orders.simulated_stock else ""
-    )
+    stock = ""
+    if result.orders is not None and result.orders.simulated_stock:
+        stock = f"{result.orders.simulated_stock} {declared_rule_sentence(result, result.orders)}\n\n"
     return VersionRecord(
         verdict=verdict.decision,
         champion_in_force=result.champion_in_force,

@@ -131,6 +131,17 @@ class Censored(StrictModel):
     declared: float | None = None
 
 
+class DeclaredRule(StrictModel):
+    """The declared rule of a log that counts no stock, and the same with the safety that earns most on training days.
+
+    gain: what the candidate earns more than the latter on the test days; None without an interval.
+    """
+
+    safety: float
+    best_safety: float
+    gain: Spread | None
+
+
 class OrderFigures(StrictModel):
     """What a night of orders found.
 
@@ -173,6 +184,7 @@ class OrderFigures(StrictModel):
         losing: natural keys of them, twenty at most.
         follows_errors: whether forecasts follow their errors of the last days; None where the scenario doesn't ask.
         simulated_stock: what is declared of stock and orders that the log doesn't have, in words; empty else.
+        declared_rule: that rule at its best; None where the log counts its stock, or of a night of an earlier release.
     """
 
     lead_days: int
@@ -212,6 +224,7 @@ class OrderFigures(StrictModel):
     losing: tuple[str, ...] = ()
     follows_errors: bool | None = None
     simulated_stock: str = ""
+    declared_rule: DeclaredRule | None = None
 
     def way(self, role: str) -> WayToOrder | None:
         """Return the way to order of that role on the test days; None without one."""

@@ -109,7 +109,7 @@ class DeclaredStock:
         """
         places = self.order_days.gaps(weekday) > 0
         return replayed(
-            _UpTo(limits),
+            UpToLevels(limits),
             demand,
             StockRules(self.lead_time, 1.0, 1.0),  # nothing is reckoned in money here
             features=np.stack([levels, places], axis=2).astype(np.float64),
@@ -119,8 +119,12 @@ class DeclaredStock:
 
 
 @dataclass(frozen=True)
-class _UpTo:
-    """Orders up to a state's first feature, where its second one says that orders are placed."""
+class UpToLevels:
+    """Orders up to a state's first feature, where its second one says that orders are placed.
+
+    Attributes:
+        limits: of the products, in the order of the states' rows; None for none.
+    """
 
     limits: OrderLimits | None
 

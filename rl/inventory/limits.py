@@ -59,6 +59,10 @@ class OrderLimits:
         if found := [f"{name} below {bound}" for name, bound in least if (getattr(self, name) < bound).any()]:
             raise InventoryError(f"limits of orders: {'; '.join(found)}")
 
+    def of(self, rows: BoolArray | IntArray) -> OrderLimits:
+        """Return the limits of some of the products, in their order."""
+        return OrderLimits(self.pack_size[rows], self.least_order[rows], self.storage[rows])
+
     @property
     def smallest(self) -> IntArray:
         """The smallest order that there may be, in whole packs, `(n_products,)`."""

@@ -230,7 +230,7 @@ class ProductOrders:
 
     def for_rows(self, rows: BoolArray) -> ProductOrders:
         """Return the policy for some of the products, in their order; under a shared limit the others take no room."""
-        limits = OrderLimits(self.limits.pack_size[rows], self.limits.least_order[rows], self.limits.storage[rows])
+        limits = self.limits.of(rows)
         room = None if self.room is None else self.room.of(rows)
         planned = None if self.planned is None else self.planned[rows]
         shelf = None if self.shelf is None else self.shelf.of(rows)

@@ -32,7 +32,7 @@ from rl.inventory.shelf_life import ShelfLife
 from rl.orders.hidden_demand import hides_demand
 from rl.orders.order_history import NO_CATEGORY, OrderHistory
 from rl.orders.simulated_stock import simulated_stock
-from rl.orders.unlisted import UnlistedProducts, counted_lately, last_known_units
+from rl.orders.unlisted import UnlistedProducts, counted_lately, last_known_units, sold_lately
 
 _N_NAMED = 5
 
@@ -77,7 +77,9 @@ def read_history(
         unlisted = _unlisted(pipeline, lake, horizon, {rows.products[row] for row in rows.product[rows.is_last]}, items)
     else:
         stock = _simulated(declared, rows, scenario, limits.of_packs(pack_size), shelf)
-        unlisted = UnlistedProducts((), np.zeros(0, dtype=np.int64))  # who isn't sold any more has left the range
+        # Who was sold for the first time, or again, on the last day: of these nothing but that is known.
+        strangers = sold_lately(pipeline, lake, horizon) - {rows.products[row] for row in rows.product[rows.is_last]}
+        unlisted = UnlistedProducts(tuple(sorted(strangers)), np.zeros(len(strangers), dtype=np.int64))
     return OrderHistory(
         products=rows.products,
         first_day=first_day,

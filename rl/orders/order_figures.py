@@ -13,6 +13,7 @@ from rl.errors import EvaluationError
 from rl.figures.orders import (
     CategoryCost,
     Censored,
+    DeclaredRule,
     OrderFigures,
     OrderLine,
     PlanFigures,
@@ -83,6 +84,11 @@ def order_figures(night: OrderNight) -> OrderFigures:
         n_losing=len(losing := _losing(night)),
         losing=losing[:N_NAMED],
         follows_errors=night.basis.forecaster.correction is not None if night.dataset.corrects_forecasts else None,
+        declared_rule=None
+        if night.declared is None
+        else DeclaredRule(
+            safety=night.declared.declared, best_safety=night.declared.best, gain=_spread(night.declared.gain)
+        ),
         simulated_stock="" if (declared := night.dataset.history.declared) is None else declared.sentence,
     )
 

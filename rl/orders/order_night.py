@@ -13,6 +13,7 @@ from rl.errors import EvaluationError, NothingCounted, ShopError
 from rl.gate.alpha_spending import NightLevel
 from rl.inventory.order_policy import OrderPolicy
 from rl.ope.intervals.intervals import Interval
+from rl.orders.declared_rule import BestDeclared, best_declared
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_judging import N_DRAWS, TODAY, JudgedOrders, LedOrders, judge_orders, led_orders
 from rl.orders.order_selection import OrderSelection, select_orders
@@ -69,6 +70,7 @@ class OrderNight:
         selection: by validation days.
         judged: by test days.
         truth: on true demand, where the shop is simulated.
+        declared: how the candidate compares with a declared rule at its best; None where the log counts its stock.
         tomorrow: orders of the chosen candidate; None where nothing was counted on the last day.
     """
 
@@ -79,6 +81,7 @@ class OrderNight:
     selection: OrderSelection
     judged: JudgedOrders
     truth: OrderTruth
+    declared: BestDeclared | None
     tomorrow: TomorrowOrders | None
 
     @property
@@ -141,6 +144,7 @@ def order_night(
         selection=selection,
         judged=judged,
         truth=_truth(dataset, led, home, confidence),
+        declared=best_declared(basis, led, selection.best, level=confidence),
         tomorrow=_tomorrow(best, dataset),
     )
 

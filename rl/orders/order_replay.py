@@ -16,7 +16,9 @@ import numpy as np
 from conf.specs.orders import WASTED
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import EvaluationError
+from rl.inventory.declared_stock import DeclaredStock, UpToLevels
 from rl.inventory.demand_forecast import DemandForecaster
+from rl.inventory.limits import UnitLimits
 from rl.inventory.order_policy import OrderCosts, OrderPolicy, ProductOrders
 from rl.inventory.replay import ReplayedUnits, replayed
 from rl.inventory.shared_orders import Room
@@ -209,6 +211,15 @@ class OrderSpan:
         """Return what today's rule would have done: the logged orders, under the same stock and demand."""
         logged = self.stretches.taken(self.history.units["ordered"][:, self.days])
         return self._replayed(LoggedOrders(), demand, logged[:, :, None].astype(np.float64))
+
+    def led_as_declared(self, declared: DeclaredStock, demand: IntArray) -> Replayed:
+        """Return what a declared rule would have done under the same stock and demand, whatever the products share."""
+        history, rows = self.history, self.stretches.product
+        levels = declared.levels(history.units["sold"], history.is_known, history.weekday)[:, :-1][:, self.days]
+        places = np.broadcast_to(self.gaps > 0, self.shape)
+        limits = (history.limits or UnitLimits()).of_packs(history.pack_size)
+        features = np.stack([levels, places], axis=2).astype(np.float64)
+        return self._replayed(UpToLevels(limits.of(rows)), demand, self.stretches.taken(features))
 
     @property
     def _rules(self) -> StockRules:

@@ -60,7 +60,7 @@ def simulated_stock(
         stretches.taken(sold),
         stretches.taken(levels),
         stretches.taken(np.broadcast_to(weekday, shape)),
-        limits=OrderLimits(limits.pack_size[rows], limits.least_order[rows], limits.storage[rows]),
+        limits=limits.of(rows),
         shelf_days=None if shelf_days is None else shelf_days[rows],
     )
     arriving = [found.stock, *(_days_before(found.order, lead - day) for day in range(1, lead))]

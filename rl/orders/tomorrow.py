@@ -104,7 +104,7 @@ class TomorrowOrders:
         have = int(self.on_hand[row] + self.on_the_way[row])
         rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
         rest += self._overdue_in_words(row)
-        rest += " (simulated, since the log counts none: order the level less what you have)" * self.is_simulated
+        rest += " (simulated, since the log counts none: `decide --stock` takes what you have)" * self.is_simulated
         left_out = f" ({self.held_back[row]:,} fewer, for the limit that all share)" if self.held_back[row] else ""
         if self.held_by_most[row]:
             left_out += (

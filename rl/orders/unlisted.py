@@ -63,6 +63,21 @@ def counted_lately(pipeline: Pipeline, lake: Lake, horizon: date) -> frozenset[s
     return frozenset(one for one in found if one is not None)
 
 
+def sold_lately(pipeline: Pipeline, lake: Lake, horizon: date) -> frozenset[str]:
+    """Return the products of a log without counts that are in the range on the day after the horizon.
+
+    Raises:
+        DatasetError: unreadable files.
+        DamagedFile: a file isn't what was published.
+    """
+    ordering = pipeline.scenario.ordering
+    first = horizon - timedelta(days=0 if ordering is None else ordering.range_days - 1)
+    pointers = versions_in(lake.table(EVENTS.name), "delivery_date=", horizon)
+    parts = _rows(lake, pointers.values(), first, horizon, ("purchase",))
+    found = (one for rows in parts for one in pc.unique(rows["item_id"]).to_pylist())
+    return frozenset(one for one in found if one is not None)
+
+
 def last_known_units(pipeline: Pipeline, lake: Lake, horizon: date, products: Sequence[str]) -> IntArray:
     """Return units on hand and on the way of products as the events up to the horizon tell them, `(n_products,)`.
 

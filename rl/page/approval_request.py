@@ -8,7 +8,7 @@ from rl.figures.orders import OrderFigures
 from rl.figures.values import GuardrailFigures, Spread
 from rl.page.close_call_sentences import close_call_sentence
 from rl.page.headline import headline_tiles
-from rl.page.order_sentences import winner_sentence
+from rl.page.order_sentences import declared_rule_sentence, winner_sentence
 from rl.page.review_content import review_content
 from rl.page.second_look_sentences import passed_second_look
 from rl.page.sentences import BEHAVIOR_NAME, guardrail_detail, policy_name
@@ -77,7 +77,8 @@ def _of_orders(figures: NightFigures, orders: OrderFigures) -> tuple[str, str]:
     gain, unit = figures.gain, figures.facts.reward_unit
     tested = figures.fullest_report(figures.selected.name)
     rests_on = f"{counted(tested.n_units, 'product')}, led through the demand of days that were used to choose nothing"
-    rests_on += f". {orders.simulated_stock}" if orders.simulated_stock else ""
+    if orders.simulated_stock:
+        rests_on += f". {orders.simulated_stock} {declared_rule_sentence(figures, orders)}"
     if gain is None or gain.value is None:
         return winner_sentence(figures, orders), rests_on
     today = policy_name(gain.baseline)

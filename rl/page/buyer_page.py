@@ -17,6 +17,7 @@ from rl.page.axis import Axis, axis_over
 from rl.page.content import HistoryRow
 from rl.page.environment import page_environment
 from rl.page.order_sentences import (
+    declared_rule_sentence,
     declared_sentences,
     forecast_sentence,
     learning_sentence,
@@ -96,6 +97,7 @@ def render_buyer_page(
         "listed": list_sentence(orders),
         "shared": shared_sentence(figures, orders),
         "losing": losing_sentence(orders),
+        "rule_at_best": declared_rule_sentence(figures, orders),
         "declared": declared_sentences(orders),
         "notes": notes_of(figures),
         "earned": [_row(one, axis) for one in ways],

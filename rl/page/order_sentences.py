@@ -63,7 +63,7 @@ def _simulated(orders: OrderFigures) -> tuple[str, ...]:
         orders.simulated_stock,
         "So today's rule is what is declared, not what the shop did, and a gain over it is worth as much as that "
         "declaration. Demand that an empty shelf lost is in no log: nothing here knows it. What tomorrow's list says "
-        "lies on hand and on the way is simulated: order its level less what you have.",
+        "lies on hand and on the way is simulated: `decide --stock FILE` makes it of what you have.",
     )
 
 
@@ -101,9 +101,10 @@ def _shared(orders: OrderFigures) -> tuple[str, ...]:
         return ()
     broken = ""
     if today.days_beyond:
+        how = "which was declared without it" if orders.simulated_stock else "as it was logged"
         broken = (
-            f" Today's rule, as it was logged, orders beyond it on {share(today.days_beyond)} of the tested days: it "
-            "is compared as it was, with more room than the others have."
+            f" Today's rule, {how}, orders beyond it on {share(today.days_beyond)} of the tested days: it is compared "
+            "as it was, with more room than the others have."
         )
     return (
         f"All products share a limit of {_room(limit, limit.limit)}, on hand and on the way. Every way to order keeps "
@@ -167,6 +168,22 @@ _TAILS = {
     "geometric": "as if it went on declining at the last known rate",
     "at_bound": "as the least that is possible",
 }
+
+
+def declared_rule_sentence(figures: NightFigures, orders: OrderFigures) -> str:
+    """Return what the gain would be over the declared rule at its best; empty where the log counts its stock."""
+    rule = orders.declared_rule
+    if rule is None:
+        return ""
+    if rule.gain is None:
+        return "How far the gain rests on the declared safety can't be told: too few products or weeks."
+    told = _difference(rule.gain, figures.facts.reward_unit)
+    if rule.best_safety == rule.safety:
+        return f"The declared safety of {rule.safety:g} is the one that earns most on the training days: {told}."
+    return (
+        f"The gain rests on the declared safety of {rule.safety:g}. Had the shop ordered with {rule.best_safety:g}, "
+        f"which earns most on the training days, it would be {told}."
+    )
 
 
 def winner_sentence(figures: NightFigures, orders: OrderFigures) -> str:
@@ -257,10 +274,12 @@ def list_sentence(orders: OrderFigures) -> str:
     left_out = ""
     if orders.n_unlisted:
         one = orders.n_unlisted == 1
+        why = f"since a count is missing or {'it has' if one else 'they have'} left the range"
+        if orders.simulated_stock:
+            why = f"since {'it was' if one else 'they were'} sold on the last day alone, for the first time or again"
         left_out = (
-            f" {counted(orders.n_unlisted, 'product')} of the last week {'is' if one else 'are'} "
-            f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand"
-            f"{named(orders.unlisted, orders.n_unlisted)}."
+            f" {counted(orders.n_unlisted, 'product')} of the last week {'is' if one else 'are'} not on it, {why}: "
+            f"order by hand{named(orders.unlisted, orders.n_unlisted)}."
         )
     if orders.n_untold_packs:
         one = orders.n_untold_packs == 1

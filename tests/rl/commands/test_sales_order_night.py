@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,19 @@ from conf.specs.orders import OrderCandidate
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.commands import decide, evaluate, home, prepare, promote, register, train
 from rl.data.transitions_reading import read_transitions
-from rl.errors import ShopError
+from rl.errors import DatasetError, PolicyError, ShopError
 from rl.figures.night import NightFigures, read_figures
 from rl.inventory.declared_stock import DeclaredStock
+from rl.inventory.order_policy import load_order_policy
 from rl.orders.history_reading import read_history
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_history import OrderHistory
 from rl.orders.order_split import OrderDataset, prepare_orders
 from rl.orders.order_truth import true_demand
+from rl.orders.own_stock import read_own_stock, with_own_stock
+from rl.orders.tomorrow import tomorrow_orders
 from rl.page.approval_request import approval_request
+from rl.page.order_sentences import declared_rule_sentence
 from rl.registry.store import open_store
 from tests.rl.orders.order_lake import write_order_lake
 from tests.rl.orders.shop_history import a_shop
@@ -136,7 +142,8 @@ def test_every_page_repeats_that_stock_is_simulated(night: SalesNight) -> None:
     page = night.run.page.read_text(encoding="utf-8").replace("&#39;", "'")
     assert page.index(sentence) < page.index("Declared, not measured") < page.index("Verdict on")
     assert (
-        "order its level less what you have" in page and "ran out" not in page.split("</header>")[1].split("tiles")[0]
+        "`decide --stock FILE` makes it of what you have" in page
+        and "ran out" not in page.split("</header>")[1].split("tiles")[0]
     )
     assert sentence in approval_request(figures).rests_on
     with open_store(night.settings) as client:
@@ -149,7 +156,7 @@ def test_every_page_repeats_that_stock_is_simulated(night: SalesNight) -> None:
     (pointer,) = read_pointers(lists).values()
     rows = pq.ParquetFile(lists / pointer.files[0]).read().to_pylist()
     assert all(
-        "simulated, since the log counts none: order the level less what you have" in row["reason"] for row in rows
+        "(simulated, since the log counts none: `decide --stock` takes what you have)" in row["reason"] for row in rows
     )
 
 
@@ -178,6 +185,92 @@ def test_days_after_a_product_left_are_asked_for_by_nobody(night: SalesNight) ->
     object.__setattr__(span.history, "products", strange)
     with pytest.raises(ShopError, match="another shop's"):
         true_demand(night.settings.home, SOURCE, span)
+
+
+def test_the_page_says_what_the_gain_would_be_over_the_declared_rule_at_its_best(night: SalesNight) -> None:
+    """The declared safety is too low: over a better one the gain is smaller, and everybody who approves reads so."""
+    figures = night.figures
+    assert figures.orders is not None and figures.gain is not None
+    rule = figures.orders.declared_rule
+    assert rule is not None and rule.gain is not None and rule.best_safety > rule.safety == 0.3
+    assert figures.gain.value is not None and rule.gain.value < figures.gain.value
+    told = declared_rule_sentence(figures, figures.orders)
+    assert told.startswith(
+        f"The gain rests on the declared safety of 0.3. Had the shop ordered with {rule.best_safety:g}"
+    )
+    page = night.run.page.read_text(encoding="utf-8")
+    assert told in page and told in approval_request(figures).rests_on
+    dataset = night.dataset()
+    basis = OrderBasis.of(dataset)
+    span = basis.tuned_on
+    earned = {
+        safety: int(span.led_as_declared(replace(DECLARED, safety=safety), span.sold).earned.sum())
+        for safety in (rule.safety, rule.best_safety - 0.25, rule.best_safety, rule.best_safety + 0.25)
+    }
+    assert max(earned, key=earned.__getitem__) == rule.best_safety
+
+
+def test_the_declared_rule_led_through_test_days_is_today_s_rule(night: SalesNight) -> None:
+    """To the unit: it is the simulation itself."""
+    dataset = night.dataset()
+    span = OrderBasis.of(dataset).span(dataset.splits["test"])
+    ruled, logged = span.led_as_declared(DECLARED, span.sold), span.led_as_logged(span.sold)
+    np.testing.assert_array_equal(ruled.flows["ordered"], logged.flows["ordered"])
+    np.testing.assert_array_equal(ruled.earned, logged.earned)
+
+
+def stock_file(folder: Path, text: str) -> Path:
+    path = folder / "stock.csv"
+    path.write_text(text, encoding="utf-8-sig")
+    return path
+
+
+def test_the_list_may_be_made_of_what_the_shop_has(night: SalesNight, tmp_path: Path) -> None:
+    """Its own count in place of the simulated stock: the champion's own orders, and no word of simulation."""
+    history = night.history()
+    listed = [history.products[row] for row in np.flatnonzero(history.is_listed).tolist()]
+    lines = [f"{name},{4 * number},{number}" for number, name in enumerate(listed)]
+    path = stock_file(tmp_path, "item_id,on_hand,on_the_way\n" + "\n".join([*lines, "unknown,5,0"]))
+    own = with_own_stock(history, read_own_stock(path, 3))
+    policy = load_order_policy(night.run.candidate(night.figures.selected.name) / "policy")
+    expected = tomorrow_orders(policy, own)
+    assert expected.on_hand.tolist() == [4 * number for number in range(len(listed))]
+    assert expected.on_the_way.tolist() == list(range(len(listed)))
+    result = night.command(decide, version=1, budget=None, stock=path)
+    assert result["units_ordered"] == int(expected.order.sum()) and result["own_stock"] == "stock.csv"
+    assert "simulated_stock" not in result
+    assert not any("simulated" in expected.reason(row) for row in range(len(expected)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "item_id,units\nx,1\n",
+            "unknown columns units; expected item_id, on_hand, and perhaps on_the_way or due_in_1d",
+        ),
+        ("item_id\nx\n", "expected item_id, on_hand"),
+        ("item_id,on_hand\nx,1\nx,2\n", "line 3: x stands twice"),
+        ("item_id,on_hand\nx,1.5\n", "line 2: on_hand is '1.5'; expected a whole number"),
+        ("item_id,on_hand\nx,\n", "line 2: no on_hand; write 0"),
+        ("item_id,on_hand\nx,-1\n", "line 2: on_hand is '-1'"),
+    ],
+)
+def test_a_stock_that_says_nothing_right_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    """By its line."""
+    with pytest.raises(DatasetError, match=re.escape(expected)):
+        read_own_stock(stock_file(tmp_path, text), 3)
+
+
+def test_a_stock_without_a_product_of_the_list_is_refused(night: SalesNight, tmp_path: Path) -> None:
+    """Nothing is taken for nothing; and where the log counts, its counts are taken."""
+    own = read_own_stock(stock_file(tmp_path, "item_id,on_hand,due_in_2d\n70001,3,2\n"), 3)
+    assert own.units["70001"].tolist() == [3, 0, 2]
+    history = night.history()
+    with pytest.raises(PolicyError, match=r"stock\.csv lacks \d+ of the \d+ products that are in the range"):
+        with_own_stock(history, own)
+    with pytest.raises(PolicyError, match="the log counts its stock"):
+        with_own_stock(replace(history, declared=None), own)
 
 
 def test_a_budget_is_refused_here_too(night: SalesNight) -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from conf.paths import Lake
 from conf.specs.orders import SharedLimit
-from conf.specs.scenario import Pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
 from rl.inventory.shared_orders import Room
 from rl.orders import history_reading
 from rl.orders.tomorrow import tomorrow_orders
-from rl.orders.unlisted import counted_lately, last_known_units
+from rl.orders.unlisted import counted_lately, last_known_units, sold_lately
 from tests.rl.orders.order_datasets import a_night
 from tests.rl.orders.shop_history import PIPELINE
 from tests.rl.orders.test_tomorrow import a_policy
@@ -44,6 +44,18 @@ def test_products_counted_lately_are_in_the_range_whatever_became_of_their_block
     rows += [moved("sold", N_DAYS - 1, "purchase", 1)]
     assert counted_lately(PIPELINE, a_lake(tmp_path / "lake", rows), HORIZON) == {"a", "b"}
     assert counted_lately(PIPELINE, Lake(tmp_path / "none", "simulated_inventory"), HORIZON) is None
+
+
+def test_products_sold_lately_are_in_the_range_of_a_log_without_counts(tmp_path: Path) -> None:
+    """On the day after the horizon: also who was sold on the last day for the first time; nobody counts."""
+    pipeline = load_pipeline("orders_from_sales", "simulated_sales")
+    ordering = pipeline.scenario.ordering
+    assert ordering is not None
+    scenario = pipeline.scenario.model_copy(update={"ordering": ordering.model_copy(update={"range_days": 7})})
+    rows = [moved("new", N_DAYS - 1, "purchase", 2), moved("old", N_DAYS - 7, "purchase", 1)]
+    rows += [moved("gone", N_DAYS - 8, "purchase", 4), moved("back", N_DAYS - 1, "refund", 1)]
+    lake = a_lake(tmp_path / "lake", rows)
+    assert sold_lately(Pipeline(source=pipeline.source, scenario=scenario), lake, HORIZON) == {"new", "old"}
 
 
 def test_units_are_the_last_count_s_with_what_came_and_went_since_and_what_is_on_its_way(tmp_path: Path) -> None:
