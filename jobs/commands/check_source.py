@@ -15,14 +15,14 @@ from pathlib import Path
 from conf.closed_output import end_with_the_reader
 from conf.errors import NightcartError, SpecError, exit_code
 from conf.plain_json import to_json
-from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline, scenarios_for
 from conf.specs.source import load_source
 from jobs.commands.id_outlook import named_ids
 from jobs.commands.item_outlook import told_events, told_line
 from jobs.commands.next_steps import next_line, override_for, override_lines
+from jobs.commands.outlook import result_of
 from jobs.commands.side_check import check_side_tables, consent_line
 from jobs.commands.source_check import N_LINES, check_source, report_lines
-from jobs.commands.source_outlook import outlook_result
 from jobs.errors import UnlikelyDelivery
 
 _USUAL_SCENARIO = "recommendation"
@@ -34,11 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", required=True, help="name of a source in conf/sources")
     parser.add_argument("--logs", required=True, type=Path, help="file or folder of its logs")
     parser.add_argument("--lines", type=int, default=N_LINES, help="how many lines of each feed to look at")
-    parser.add_argument("--scenario", help="a scenario of conf/scenarios; default: recommendation, where it fits")
+    parser.add_argument(
+        "--scenario", help="a scenario of conf/scenarios; default: recommendation, or what runs on the source"
+    )
     given = parser.parse_args(arguments)
     try:
         source = load_source(given.source)
-        pipeline, misfit = _pipeline(given.scenario, given.source)
+        usual = _usual_scenario(given.source)
+        pipeline, misfit = _pipeline(given.scenario, usual, given.source)
         checks, unread = check_source(source, given.logs, given.lines)
         sides = check_side_tables(source, given.logs, given.lines)
         of_sides = [line for side in sides for line in side.lines()]
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = [*[check.problem() for check in checks], *[side.problem() for side in sides]]
         problems = [problem for problem in found if problem]
         lines = [*report_lines(checks, unread, source, pipeline, [*of_sides, *of_items, *ids.lines()], told), *misfit]
-        scenario = given.scenario or _USUAL_SCENARIO
+        scenario = given.scenario or usual
         if misfit and (override := override_for(scenario, source)) is not None:
             lines += override_lines(scenario, source, override)
         days = [day for check in checks for day in check.days]
@@ -63,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Of the usual scenario, which nobody asked for: the lines are right, and a night would be refused all the same.
         result |= {"misfits": misfit} if misfit else {}
         result |= {"side_tables": {side.name: side.result() for side in sides}} if sides else {}
-        outlook = outlook_result(told, source, pipeline, is_all=all(check.is_all for check in checks))
+        outlook = result_of(told, source, pipeline, is_all=all(check.is_all for check in checks))
         print(to_json(result | {"outlook": outlook, "ids": ids.result(), "unread_files": unread}), flush=True)
         if problems:
             told_problems = "a delivery like these lines would not be published:\n" + "\n".join(problems)
@@ -74,10 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _pipeline(scenario: str | None, source: str) -> tuple[Pipeline | None, list[str]]:
+def _usual_scenario(source: str) -> str:
+    """Return the scenario that is meant where nobody names one: the shipped one, or the first that runs on it."""
+    names = scenarios_for(source)
+    return _USUAL_SCENARIO if _USUAL_SCENARIO in names or not names else names[0]
+
+
+def _pipeline(scenario: str | None, usual: str, source: str) -> tuple[Pipeline | None, list[str]]:
     """Return the scenario on the source; where nobody asked for it and it doesn't fit, a line that says why."""
     try:
-        return load_pipeline(scenario or _USUAL_SCENARIO, source), []
+        return load_pipeline(scenario or usual, source), []
     except SpecError as error:
         if scenario is not None:
             raise

@@ -18,7 +18,8 @@ from jobs.commands.day_rhythm import rhythm_question
 from jobs.commands.feed_warnings import feed_warnings
 from jobs.commands.file_pieces import FilePieces, read_pieces
 from jobs.commands.line_samples import looked_at, n_lines_about, sample_pieces, spread
-from jobs.commands.source_outlook import OutlookEvent, ToldEvents, outlook_lines
+from jobs.commands.outlook import lines_of
+from jobs.commands.source_outlook import OutlookEvent, ToldEvents
 from jobs.commands.turned_days import turned_days
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.errors import DeliveryError
@@ -430,7 +431,7 @@ def report_lines(
     lines = [*[line for check in checks for line in check.lines()], *of_sides]
     events = [event for check in checks for event in check.events]
     is_all = all(check.is_all for check in checks)
-    lines += outlook_lines(told or ToldEvents(events, events), source, pipeline, is_all=is_all)
+    lines += lines_of(told or ToldEvents(events, events), source, pipeline, is_all=is_all)
     if unread:
         lines.append(f"files that no pattern matches: {_some(unread, 10)}")
     return lines

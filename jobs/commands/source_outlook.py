@@ -197,7 +197,7 @@ def outlook_lines(told: ToldEvents, source: Source, pipeline: Pipeline | None, *
         found = attributable(told.rewarded, pipeline, is_all=is_all)
         lines += [earnings_sentence(pipeline.scenario.reward), _reward_line(found, pipeline)]
         if found.n_without_money:
-            lines.append(_money_line(found, pipeline))
+            lines.append(money_line(found, pipeline))
         if empty := empty_features(told.observed, pipeline.scenario, source):
             lines.append(f"features of {pipeline.scenario.name} that stay empty: {', '.join(empty)}")
     return lines
@@ -216,7 +216,8 @@ def outlook_result(
     return result
 
 
-def _money_line(found: Attributable, pipeline: Pipeline) -> str:
+def money_line(found: Attributable, pipeline: Pipeline) -> str:
+    """Return how many events lack the money that the scenario counts, and what of it."""
     reward = pipeline.scenario.reward
     is_margin = reward.margin_rate is None and any(term.value == "margin" for term in reward.terms)
     table = ", and the table of items knows none" if reward.item_costs else ""
