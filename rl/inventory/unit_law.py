@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from scipy.optimize import minimize
 from scipy.special import betainc, gammaln
 
@@ -98,6 +99,12 @@ def fit_unit_law(sold: IntArray, ran_out: BoolArray, forecasts: FloatArray, weig
     found = minimize(unlikely, start, method="L-BFGS-B", bounds=_BOUNDS, options={"ftol": 1e-9, "gtol": 1e-6})
     if not np.isfinite(found.fun):
         raise InventoryError("no negative binomial law fits these days; declare another tail")
+    if found.x[0] in _BOUNDS[0]:
+        structlog.get_logger().warning(
+            "demand's law ends where no forecast is meant: hidden demand is a guess; declare another tail",
+            times_the_forecast=round(float(np.exp(found.x[0])), 3),
+            days=int(np.count_nonzero(counted)),
+        )
     return UnitLaw(*np.exp(found.x).tolist())
 
 

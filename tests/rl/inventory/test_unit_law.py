@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import structlog
 from scipy.stats import nbinom, poisson
 
 from rl.errors import InventoryError
@@ -71,3 +72,17 @@ def test_days_without_a_sale_have_a_law_of_next_to_nothing() -> None:
 def test_no_law_is_fitted_to_days_that_do_not_count() -> None:
     with pytest.raises(InventoryError, match="none of 9 days counts"):
         fit_unit_law(np.zeros(9, dtype=np.int64), np.zeros(9, dtype=bool), np.ones(9), np.zeros(9))
+
+
+def test_a_law_far_from_all_forecasts_says_that_it_is_a_guess() -> None:
+    """Nearly every day hides its demand: the likeliest law lies at the end of what is tried."""
+    sold = np.full(50, 40, dtype=np.int64)
+    ran_out = np.ones(50, dtype=np.bool_)
+    ran_out[0], sold[0] = False, 0
+    with structlog.testing.capture_logs() as logs:
+        law = fit_unit_law(sold, ran_out, np.full(50, 0.05), np.ones(50))
+    assert law.factor > 100
+    assert [one["times_the_forecast"] for one in logs] == [148.413]
+    with structlog.testing.capture_logs() as logs:
+        fit_unit_law(np.arange(50, dtype=np.int64) % 5, np.zeros(50, dtype=np.bool_), np.full(50, 2.0), np.ones(50))
+    assert not logs
