@@ -206,5 +206,17 @@ def test_another_kernel_of_products_makes_their_dates_due_alone(
         made.append([shelf.due(0).inputs for shelf in shelves])
     (of_shoppers, of_products), (same, others) = made
     assert of_shoppers == same
-    raised = {"kernel/products-2", "kernel/products-3"}
-    assert all(others[day].keys() - of_products[day].keys() == raised for day in others)
+    assert all(others[day].keys() - of_products[day].keys() == {"kernel/products-2"} for day in others)
+
+
+@pytest.mark.parametrize(("hour", "is_due"), [(0, False), (6, True)])
+def test_weeks_from_an_hour_of_the_day_on_are_due_where_the_hour_was_reckoned_anew(
+    tmp_path: Path, hour: int, is_due: bool
+) -> None:
+    """Weeks that start at midnight are what they were."""
+    loaded = load_pipeline("promotion", "simulated_promotion")
+    assert loaded.scenario.week is not None
+    week = loaded.scenario.week.model_copy(update={"hour": hour})
+    shelf = Shelf(tmp_path, Pipeline(source=loaded.source, scenario=loaded.scenario.model_copy(update={"week": week})))
+    shelf.deliver(0)
+    assert all(("kernel/hours-2" in inputs) is is_due for inputs in shelf.due(0).inputs.values())
