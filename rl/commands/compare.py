@@ -91,6 +91,7 @@ def run(*, settings: Settings, scenario: str, a: int, b: int) -> dict[str, Any]:
         "n_spec_differences": len(found.specs),
         "difference": None if found.paired is None else found.paired.difference.model_dump(),
         "share_of_decisions": None if found.decisions is None else found.decisions.overall.model_dump(),
+        **({"simulated_stock": list(found.simulated_stock)} if found.simulated_stock else {}),
         "page": str(page),
     }
 
@@ -147,6 +148,7 @@ def _compared(settings: Settings, a: _Version, b: _Version) -> VersionComparison
         units="shoppers" if told is None else told.facts.units,
         a=_told(a),
         b=_told(b),
+        simulated_stock=_simulated_stock(a, b),
         specs=specs,
         specs_refusal=specs_refusal,
         sections=tuple(_sections(a, b, specs)),
@@ -158,6 +160,12 @@ def _compared(settings: Settings, a: _Version, b: _Version) -> VersionComparison
         decisions=decisions,
         decisions_refusal=decisions_refusal,
     )
+
+
+def _simulated_stock(*versions: _Version) -> tuple[str, ...]:
+    """Return what is declared of stock that a version's log doesn't count, each once."""
+    told = [one.figures.orders.simulated_stock for one in versions if one.figures is not None and one.figures.orders]
+    return tuple(dict.fromkeys(one for one in told if one))
 
 
 def _told(version: _Version) -> ComparedVersion:
@@ -229,8 +237,6 @@ def _data(version: _Version) -> Iterator[tuple[str, str]]:
     yield "temperature", entry.tags.get("temperature", "")
     if figures is None:
         return
-    if figures.orders is not None and figures.orders.simulated_stock:
-        yield "stock", figures.orders.simulated_stock
     yield "first partition", ": ".join(figures.lineage.first_partition)
     yield "last partition", ": ".join(figures.lineage.last_partition)
     yield "actions", f"{figures.data.n_actions:,}"

@@ -163,6 +163,7 @@ def version_record(result: NightFigures) -> VersionRecord:
             LEVEL_TAG: repr(result.spent) if result.spent else "0",
             **_told_tags(result),
             **_money_tags(result),
+            **({"stock": "simulated"} if result.orders is not None and result.orders.simulated_stock else {}),
         },
     )
 

@@ -101,7 +101,7 @@ class VersionComparison(StrictModel):
     """Everything that is said of two versions; where a part has a refusal, that sentence stands in its place.
 
     sections: of the specs, in which keys differ. same: names of what is known of both and is the same in both, as
-    differences in `data` are named.
+    differences in `data` are named. simulated_stock: what is declared of stock that no log counts, in words.
     """
 
     model: str
@@ -120,3 +120,4 @@ class VersionComparison(StrictModel):
     paired_refusal: str | None = None
     decisions: DecisionChanges | None = None
     decisions_refusal: str | None = None
+    simulated_stock: tuple[str, ...] = ()

@@ -149,6 +149,7 @@ def test_every_page_repeats_that_stock_is_simulated(night: SalesNight) -> None:
     with open_store(night.settings) as client:
         version = client.get_model_version(MODEL, "1")
     assert sentence in version.description and sentence in version.tags["nightcart.rests_on"]
+    assert version.tags["nightcart.stock"] == "simulated"
     assert night.results["decide"]["simulated_stock"] == sentence
     site = Path(home.run(settings=night.settings)["page"]).read_text(encoding="utf-8").replace("&#39;", "'")
     assert sentence in site and "EUR per product and week" in site and "per episode" not in site

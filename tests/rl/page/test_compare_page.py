@@ -109,3 +109,12 @@ def test_seven_keys_of_one_section_are_one_thing(sections: list[tuple[str, int, 
     found = comparison(specs=differences(*names), sections=told)
     assert sameness_sentences(found)[-1] == expected
     assert expected in render_comparison(found)
+
+
+def test_versions_of_a_log_that_counts_no_stock_say_so_first_and_by_product_and_week() -> None:
+    """Also where both declare the same, which is no difference."""
+    declared = "Stock is simulated, since the log counts none."
+    page = render_comparison(comparison(units="products", simulated_stock=(declared,), paired=paired(0.3, 0.1)))
+    assert page.index(declared) < page.index("Version 5 earns more")
+    assert "points per product and week" in page and "per episode" not in page
+    assert "Stock is simulated" not in render_comparison(comparison(paired=paired(0.3, 0.1)))
