@@ -30,8 +30,8 @@ N_FILES = 12
 
 def asked_for(files: Iterable[Path], last: date, *, range_days: int) -> tuple[dict[tuple[str, date], int], int]:
     """Pieces by product and day of its range, and all that were bought: told without the pipeline."""
-    bought: dict[tuple[str, date], Counter[int]] = defaultdict(Counter)
-    back: dict[tuple[str, date], Counter[int]] = defaultdict(Counter)
+    bought: dict[tuple[str, date], Counter[tuple[int, str]]] = defaultdict(Counter)
+    back: dict[tuple[str, date], Counter[tuple[int, str]]] = defaultdict(Counter)
     days: set[tuple[str, date]] = set()
     for path in files:
         text = gzip.decompress(path.read_bytes()).decode("utf-8")
@@ -40,18 +40,19 @@ def asked_for(files: Iterable[Path], last: date, *, range_days: int) -> tuple[di
                 continue
             moment = datetime.fromisoformat(row["InvoiceDate"])
             product, pieces = row["StockCode"].strip(), abs(int(row["Quantity"]))
+            whose = row["CustomerID"] or row["InvoiceNo"]
             day = (moment - timedelta(hours=4)).date()
             if row["InvoiceNo"].startswith("C"):
-                back[product, day][pieces] += 1
+                back[product, day][pieces, whose] += 1
             elif row["InvoiceNo"].isdigit():
-                bought[product, day][pieces] += 1
+                bought[product, day][pieces, whose] += 1
                 days |= {(product, moment.date() + n * DAY) for n in range(1, range_days + 1)}
     kept = {
-        key: sum(pieces * (n - min(n, back[key][pieces])) for pieces, n in bought[key].items())
+        key: sum(pieces * (n - min(n, back[key][pieces, whose])) for (pieces, whose), n in bought[key].items())
         for key in days
         if key[1] <= last
     }
-    return kept, sum(pieces * n for one in bought.values() for pieces, n in one.items())
+    return kept, sum(pieces * n for one in bought.values() for (pieces, _), n in one.items())
 
 
 @pytest.mark.real_data
