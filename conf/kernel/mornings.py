@@ -63,11 +63,26 @@ def mornings_after(sales: Sales, *, range_days: int, last_day: int) -> tuple[Int
     return owner, found - owner * room + int(first.min())
 
 
-def asked_for(stream: Stream, decided: DecisionRows, *, look_back_days: int) -> IntArray:
-    """Return the units that were asked for from each decision until its period ended, `(n_decisions,)`.
+@dataclass(frozen=True)
+class TakenBack:
+    """Purchases that were none, and the refunds that took them back, rows of the stream, `(n,)` each.
 
-    A purchase that its shopper gave back whole, in the same period, was none: the refund is of as many units of the
-    product, by the same shopper, and of the purchase's order where it names that of a purchase of late.
+    Attributes:
+        purchase: True for purchases that their shopper gave back whole, in the same period.
+        refund: True for the refunds that did so, one each.
+        decision: whose period each row is in, NOBODY where there is none.
+    """
+
+    purchase: BoolArray
+    refund: BoolArray
+    decision: IntArray
+
+
+def taken_back(stream: Stream, decided: DecisionRows, *, look_back_days: int) -> TakenBack:
+    """Return which purchases were given back whole in their period, before or after: a credit and a new invoice, too.
+
+    The refund is of as many units of the product, by the same shopper, and of the purchase's order where it names that
+    of a purchase of late.
 
     Args:
         stream: the events, with shoppers.
@@ -79,19 +94,28 @@ def asked_for(stream: Stream, decided: DecisionRows, *, look_back_days: int) -> 
     """
     if decided.period is None:
         raise ValueError("decisions have no periods; expected those of a clock that counts nothing")
-    decision, n = own_decisions(stream, decided), len(decided)
+    decision = own_decisions(stream, decided)
     is_told = (decision != NOBODY) & (stream.quantity != NO_NUMBER)
     bought = np.flatnonzero(is_told & is_of_type(stream, "purchase"))
     back = np.flatnonzero(is_told & is_of_type(stream, "refund") & (stream.shopper != NO_ID))
-    units = sums_by(stream.quantity[bought], decision[bought], n)
     names_order = _names_purchase(stream, back, look_back_days)
-    named, others = back[names_order], back[~names_order]
-    is_gone = _taken_back(stream, decision, bought, named, by_order=True)
-    units -= sums_by(stream.quantity[bought[is_gone]], decision[bought[is_gone]], n)
-    left = bought[~is_gone]
-    is_gone = _taken_back(stream, decision, left, others, by_order=False)
-    units -= sums_by(stream.quantity[left[is_gone]], decision[left[is_gone]], n)
-    return units
+    purchase, refund = np.zeros(len(stream), dtype=np.bool_), np.zeros(len(stream), dtype=np.bool_)
+    for asked, by_order in ((back[names_order], True), (back[~names_order], False)):
+        left = bought[~purchase[bought]]
+        is_gone, does_so = _matched(stream, decision, left, asked, by_order=by_order)
+        purchase[left[is_gone]], refund[asked[does_so]] = True, True
+    return TakenBack(purchase, refund, decision)
+
+
+def asked_for(stream: Stream, decided: DecisionRows, *, look_back_days: int) -> IntArray:
+    """Return the units that were asked for from each decision until its period ended, `(n_decisions,)`.
+
+    Purchases that were taken back (`taken_back`, which see for the arguments) are none.
+    """
+    found = taken_back(stream, decided, look_back_days=look_back_days)
+    is_told = (found.decision != NOBODY) & (stream.quantity != NO_NUMBER)
+    kept = np.flatnonzero(is_told & is_of_type(stream, "purchase") & ~found.purchase)
+    return sums_by(stream.quantity[kept], found.decision[kept], len(decided))
 
 
 def _names_purchase(stream: Stream, back: IntArray, look_back_days: int) -> BoolArray:
@@ -113,19 +137,26 @@ def _names_purchase(stream: Stream, back: IntArray, look_back_days: int) -> Bool
     return found
 
 
-def _taken_back(stream: Stream, decision: IntArray, bought: IntArray, back: IntArray, *, by_order: bool) -> BoolArray:
-    """Return which of the purchases (rows) the refunds (rows) take back, each at most one, `(n_bought,)`."""
+def _matched(
+    stream: Stream, decision: IntArray, bought: IntArray, back: IntArray, *, by_order: bool
+) -> tuple[BoolArray, BoolArray]:
+    """Return which purchases (rows) and refunds (rows) belong to each other, `(n_bought,)` and `(n_back,)`."""
     rows = np.concatenate([bought, back])
     order = stream.order[rows] if by_order else np.zeros(len(rows), dtype=np.int64)
     keys = np.stack([decision[rows], np.abs(stream.quantity[rows]), stream.shopper[rows], order], axis=1)
-    _, place = np.unique(keys, axis=0, return_inverse=True)
-    alike, n_alike = place.reshape(-1)[: len(bought)], int(place.max()) + 1 if len(rows) else 0
-    n_back = np.bincount(place.reshape(-1)[len(bought) :], minlength=n_alike)
-    # The first purchases of those that are alike: which of them doesn't matter.
-    in_order = np.argsort(alike, kind="stable")
-    number = np.empty(len(bought), dtype=np.int64)
-    number[in_order] = number_within(changes(alike[in_order])) if len(bought) else 0
-    found: BoolArray = number < n_back[alike]
+    place = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+    of_bought, of_back = place[: len(bought)], place[len(bought) :]
+    n_alike = int(place.max()) + 1 if len(rows) else 0
+    n_bought, n_back = (np.bincount(one, minlength=n_alike) for one in (of_bought, of_back))
+    return _numbers(of_bought) < n_back[of_bought], _numbers(of_back) < n_bought[of_back]
+
+
+def _numbers(alike: IntArray) -> IntArray:
+    """Return how many alike stand before each, `(n,)`."""
+    found = np.zeros(len(alike), dtype=np.int64)
+    if len(alike):
+        in_order = np.argsort(alike, kind="stable")
+        found[in_order] = number_within(changes(alike[in_order]))
     return found
 
 

@@ -19,7 +19,7 @@ from conf.kernel.decisions import DecisionRows, DecisionRule
 from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
 from conf.kernel.episode_ends import has_settled
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
-from conf.kernel.mornings import asked_for
+from conf.kernel.mornings import asked_for, taken_back
 from conf.kernel.points import CLOSING, NO_DECISION, TERMINAL, TIMEOUT, Points
 from conf.kernel.product_features import ProductFacts, ProductRule, nothing_told, product_features
 from conf.kernel.quarantine import UNKNOWN_SET, MaskRule, Quarantine, quarantine
@@ -237,6 +237,12 @@ def attributed_events(stream: Stream, decided: DecisionRows, rule: AttributionRu
     touches = touches_of(stream, decided, link, rule)
     found = attribute(stream, touches, link, rule)
     found = follow_purchases(stream, touches, found, rule) if rule.follows_purchases else found
+    if rule.follows_purchases and decided.period is not None:
+        # What made a purchase none takes its money back, too, whatever number it has.
+        gone = taken_back(stream, decided, look_back_days=rule.look_back_days)
+        is_gone = gone.refund[found.row]
+        own = np.where(is_gone, gone.decision[found.row], found.decision)
+        found = Attributed(found.row, own, np.where(is_gone, ATTRIBUTED, found.outcome))
     if not rule.sets_recounts_aside:
         return found
     is_recount = decided.is_repeated[found.row]

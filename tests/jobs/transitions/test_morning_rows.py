@@ -187,13 +187,17 @@ FAULTS = {
     "a sale after the range's end is the last day's": Fault(
         mornings.own_decisions, " & (period[latest] == period)", ""
     ),
-    "what was cancelled was asked for": Fault(mornings._taken_back, "number < n_back[alike]", "number < 0"),
-    "a refund of other pieces cancels": Fault(
-        mornings._taken_back, "np.abs(stream.quantity[rows])", "0 * stream.quantity[rows]"
+    "what was cancelled was asked for": Fault(
+        mornings._matched, "_numbers(of_bought) < n_back", "_numbers(of_bought) < 0 * n_back"
     ),
-    "another shopper's refund cancels": Fault(mornings._taken_back, "stream.shopper[rows]", "0 * order"),
-    "an order's number means nothing": Fault(mornings._taken_back, "if by_order", "if False"),
-    "a refund cancels every purchase alike": Fault(mornings._taken_back, "number < n_back[alike]", "n_back[alike] > 0"),
+    "a refund of other pieces cancels": Fault(
+        mornings._matched, "np.abs(stream.quantity[rows])", "0 * stream.quantity[rows]"
+    ),
+    "another shopper's refund cancels": Fault(mornings._matched, "stream.shopper[rows]", "0 * order"),
+    "an order's number means nothing": Fault(mornings._matched, "if by_order", "if False"),
+    "a refund cancels every purchase alike": Fault(
+        mornings._matched, "_numbers(of_bought) < n_back", "0 * _numbers(of_bought) < n_back"
+    ),
     "a refund of yesterday's order cancels today's": Fault(
         mornings._names_purchase, "(first < end) & ", "(stream.order[back] < 0) & "
     ),
@@ -282,6 +286,18 @@ def test_a_product_that_comes_back_is_decided_again_from_the_day_after() -> None
         ("no_earlier_decision", 9_000_000),
         ("no_earlier_decision", 15_000_000),
     ]
+
+
+@pytest.mark.parametrize("clock", ["09:00", "11:00"])
+def test_a_purchase_that_was_none_earns_nothing_whatever_number_its_refund_has(clock: str) -> None:
+    """Also a credit before a new invoice; what comes back without a cost is lost, as everywhere."""
+    bought = _sale(13, "10:00", 5) | {"order_id": "o1", "shopper_id": "ann"}
+    back = _sale(13, clock, 5) | {"event_type": "refund", "event_id": "c1", "order_id": "c1", "shopper_id": "ann"}
+    first = _sale(12, "10:00", 1) | {"order_id": "o0", "shopper_id": "bob"}
+    log = SalesLog(pipeline_of(), [first, bought, back], date(2026, 1, 12), date(2026, 1, 14))
+    rows, tallies = made(log)
+    assert [(row["metrics"]["sold"], row["metrics"]["margin"], row["reward"]) for row in rows] == [(0, 0, 0), (0, 0, 0)]
+    assert {outcome for _, outcome, _, worth in outcomes(tallies) if worth} == {"attributed", "no_earlier_decision"}
 
 
 def test_what_is_held_and_ordered_is_worth_nothing_in_rows() -> None:
