@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from conf.errors import SpecError
 from conf.paths import Lake, Run
 from conf.plain_json import to_json
-from conf.publication import write_atomically
+from conf.publication import read_pointers, write_atomically
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
@@ -24,12 +24,15 @@ from rl.inventory.order_policy import OrderPolicy
 from rl.orders.history_reading import read_history
 from rl.orders.order_history import OrderHistory
 from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, told_room, write_order_csv
-from rl.orders.own_stock import read_own_stock, with_own_stock
+from rl.orders.own_stock import read_own_stock, unknown_products, with_own_stock
 from rl.orders.tomorrow import TomorrowOrders, no_orders_problem, tomorrow_orders
 from rl.orders.unlisted import N_NAMED
 from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
 from rl.registry.order_champion import load_version_orders
 from rl.registry.versions import RegisteredVersion
+
+OWN_STOCK, SIMULATED = "own_stock", "simulated"
+"""Input of a list where the log counts no stock: the digest of the shop's own count, or that it was simulated."""
 
 
 def run(
@@ -82,11 +85,14 @@ def run(
     registered, policy = drafted
     published = read_transitions(pipeline, lake, run_date)
     history = read_history(pipeline, lake, published, run_date)
+    declares = history.declared is not None
+    strange = () if own is None else unknown_products(history, own)
     history = history if own is None else with_own_stock(history, own)
     orders = tomorrow_orders(policy, history)
     rows = order_rows(orders, policy.version)
     result |= _told(registered, orders, history)
     result |= {} if own is None else {"own_stock": own.name}
+    result |= {"not_in_the_log": list(strange[:N_NAMED])} if strange else {}
     if isinstance(found, NobodyDecides):
         write_order_csv(night.draft_orders, rows)
         result |= {"is_draft": True, "csv": str(night.draft_orders)}
@@ -94,6 +100,8 @@ def run(
         return result | {
             "skipped": f"{found.why}; version {registered.version}'s orders are drafted: {night.draft_orders}"
         }
+    if own is None and declares:
+        _refuse_simulated(lake, scenario, orders.day)
     manifest = published.pointers[max(published.pointers)].manifest
     origin = OrderListOrigin(
         scenario=scenario,
@@ -104,7 +112,7 @@ def run(
         inputs={
             **{f"transitions/date={day}": one for day, one in published.content_hashes.items()},
             f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
-            **({} if own is None else {f"own_stock/{own.name}": own.digest}),
+            **({OWN_STOCK: SIMULATED if own is None else own.digest} if declares else {}),
         },
     )
     pointer, is_new = publish_order_list(lake, rows, orders, origin)
@@ -120,6 +128,20 @@ def run(
     night.draft_orders.unlink(missing_ok=True)
     structlog.get_logger().info("decided", as_of=str(orders.day), n_ordered=result["n_ordered"])
     return result
+
+
+def _refuse_simulated(lake: Lake, scenario: str, day: date) -> None:
+    """Raise where the morning's list was made of what the shop has: one of simulated stock may not take its place.
+
+    Raises:
+        PolicyError: it was.
+    """
+    pointer = read_pointers(lake.order_lists(scenario)).get(f"as_of={day}")
+    if pointer is not None and pointer.manifest.inputs.get(OWN_STOCK, SIMULATED) != SIMULATED:
+        raise PolicyError(
+            f"the list of {day} is made of what the shop has, and one of simulated stock would take its place; give "
+            "--stock again"
+        )
 
 
 def _lead_days(pipeline: Pipeline) -> int:

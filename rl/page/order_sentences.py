@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rl.figures.night import NightFigures
+from rl.figures.night import BEHAVIOR, NightFigures
 from rl.figures.orders import Censored, OrderFigures, SharedLimitFigures, WayToOrder
 from rl.figures.values import Spread
 from rl.page.wording import count, counted, number, share, signed, signed_range
@@ -178,6 +178,11 @@ def declared_rule_sentence(figures: NightFigures, orders: OrderFigures) -> str:
     if rule.gain is None:
         return "How far the gain rests on the declared safety can't be told: too few products or weeks."
     told = _difference(rule.gain, figures.facts.reward_unit)
+    if figures.compared_with != BEHAVIOR:
+        return (
+            f"Over the declared rule with the safety that earns most on the training days ({rule.best_safety:g}, "
+            f"declared {rule.safety:g}) it earns {told}."
+        )
     if rule.best_safety == rule.safety:
         return f"The declared safety of {rule.safety:g} is the one that earns most on the training days: {told}."
     return (
@@ -276,7 +281,8 @@ def list_sentence(orders: OrderFigures) -> str:
         one = orders.n_unlisted == 1
         why = f"since a count is missing or {'it has' if one else 'they have'} left the range"
         if orders.simulated_stock:
-            why = f"since {'it was' if one else 'they were'} sold on the last day alone, for the first time or again"
+            were = "it was" if one else "they were"
+            why = f"since {were} sold of late, for the first time or again, and no more is known"
         left_out = (
             f" {counted(orders.n_unlisted, 'product')} of the last week {'is' if one else 'are'} not on it, {why}: "
             f"order by hand{named(orders.unlisted, orders.n_unlisted)}."

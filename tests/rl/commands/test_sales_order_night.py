@@ -28,7 +28,7 @@ from rl.orders.order_basis import OrderBasis
 from rl.orders.order_history import OrderHistory
 from rl.orders.order_split import OrderDataset, prepare_orders
 from rl.orders.order_truth import true_demand
-from rl.orders.own_stock import read_own_stock, with_own_stock
+from rl.orders.own_stock import read_own_stock, unknown_products, with_own_stock
 from rl.orders.tomorrow import tomorrow_orders
 from rl.page.approval_request import approval_request
 from rl.page.order_sentences import declared_rule_sentence
@@ -237,7 +237,12 @@ def test_the_list_may_be_made_of_what_the_shop_has(night: SalesNight, tmp_path: 
     expected = tomorrow_orders(policy, own)
     assert expected.on_hand.tolist() == [4 * number for number in range(len(listed))]
     assert expected.on_the_way.tolist() == list(range(len(listed)))
+    assert unknown_products(history, read_own_stock(path, 3)) == ("unknown",)
     result = night.command(decide, version=1, budget=None, stock=path)
+    assert result["not_in_the_log"] == ["unknown"]
+    with pytest.raises(PolicyError, match="made of what the shop has, and one of simulated stock would take its place"):
+        night.command(decide, version=1, budget=None)
+    assert night.command(decide, version=1, budget=None, stock=path)["is_new"] is False
     assert result["units_ordered"] == int(expected.order.sum()) and result["own_stock"] == "stock.csv"
     assert "simulated_stock" not in result
     assert not any("simulated" in expected.reason(row) for row in range(len(expected)))
@@ -255,6 +260,10 @@ def test_the_list_may_be_made_of_what_the_shop_has(night: SalesNight, tmp_path: 
         ("item_id,on_hand\nx,1.5\n", "line 2: on_hand is '1.5'; expected a whole number"),
         ("item_id,on_hand\nx,\n", "line 2: no on_hand; write 0"),
         ("item_id,on_hand\nx,-1\n", "line 2: on_hand is '-1'"),
+        ("item_id,on_hand\nx,1,234\n", "line 2: 3 fields, expected 2; numbers have no commas"),
+        ("item_id,on_hand,on_hand\nx,1,2\n", "columns item_id, on_hand, on_hand; expected"),
+        ("item_id,on_hand\nx,99999999999999999999\n", "of at most 9 digits"),
+        ('item_id,on_hand\nx,"1\n', "can't be read as CSV in UTF-8"),
     ],
 )
 def test_a_stock_that_says_nothing_right_is_refused(tmp_path: Path, text: str, expected: str) -> None:
