@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
@@ -27,12 +28,12 @@ def product_lines(events: Iterable[OutlookEvent], pipeline: Pipeline) -> list[st
     found = [product_verdict(pipeline), f"{len(sales)} purchases of {len(products)} products among these lines"]
     if (money := attributable(told, pipeline)).n_without_money:
         found.append(money_line(money, pipeline))
-    ordering, n = pipeline.scenario.ordering, at_midnight(sales, pipeline)
-    if ordering is not None and ordering.hour and 2 * n > len(sales):
+    ordering, n = pipeline.scenario.ordering, at_one_instant(sales, pipeline)
+    if ordering is not None and 2 * n > len(sales):
         found.append(
-            f"{n} of {len(sales)} purchases are at 00:00:00 in {pipeline.source.zone}: the log seems to tell dates "
-            f"alone, and with ordering.hour {ordering.hour} each would count for the day before, which a build "
-            "refuses; write ordering: {hour: 0}"
+            f"{n} of {len(sales)} purchases are at one full hour before {ordering.hour}:00 in {pipeline.source.zone}: "
+            "the log seems to tell dates for times, and each would count for the day before, which a build refuses; "
+            "write ordering: {hour: 0}, or map the time itself"
         )
     return found
 
@@ -42,8 +43,13 @@ def product_verdict(pipeline: Pipeline) -> str:
     return REPLAYED if is_counted(pipeline.scenario) else SIMULATED
 
 
-def at_midnight(events: Iterable[OutlookEvent], pipeline: Pipeline) -> int:
-    """Return how many events are at the first instant of a business day."""
-    zone = ZoneInfo(pipeline.source.zone)
-    moments = (datetime.fromtimestamp(event.time / MILLIONTHS, UTC).astimezone(zone) for event in events)
-    return sum(moment.time() == time() for moment in moments)
+def at_one_instant(events: Iterable[OutlookEvent], pipeline: Pipeline) -> int:
+    """Return how many events are at their most frequent full hour before a product's day starts."""
+    zone, ordering = ZoneInfo(pipeline.source.zone), pipeline.scenario.ordering
+    moments = [datetime.fromtimestamp(event.time / MILLIONTHS, UTC).astimezone(zone) for event in events]
+    hours = [
+        one.hour
+        for one in moments
+        if one.time() == time(one.hour) and ordering is not None and one.hour < ordering.hour
+    ]
+    return max(Counter(hours).values(), default=0)

@@ -163,7 +163,7 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         counters = _counters(order, made, read, went, version)
         found = [
             *lost_on_the_way(made, read, order.where),
-            *dates_for_times(made, order.pipeline, order.where),
+            *dates_for_times(made, order.pipeline, order.where, dates=due.dates),
         ]
         _check(order, version, found, decided, counters)
         counters = {day: found | decided[day].counters for day, found in counters.items()}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
+from conf.kernel_rules import partition_date
 from conf.specs.scenario import Pipeline
 from jobs.publishing.publishing import StagedVersion
 from jobs.transitions.events_read import EventsRead
 from jobs.transitions.quarantine import DateDecisions
 from jobs.transitions.row_checks import ROW_CHECKS
-from jobs.transitions.tallies import at_midnight, handed_over
+from jobs.transitions.tallies import at_one_instant, handed_over
 from jobs.transitions.transitions import Made
 
 # Checks of every version, by name: those over rows, and those that compare with the events.
@@ -37,19 +38,26 @@ def lost_on_the_way(made: Made, read: Iterable[EventsRead], where: str) -> list[
     ]
 
 
-def dates_for_times(made: Made, pipeline: Pipeline, where: str) -> list[str]:
-    """Return a line where most purchases are at midnight, though a product's day starts later.
+def dates_for_times(made: Made, pipeline: Pipeline, where: str, *, dates: Collection[date]) -> list[str]:
+    """Return a line where days of the made dates tell dates for times, though a product's day starts later.
 
-    Such a log tells dates alone: each purchase would count for the day before its own, as if that had seen it coming.
+    Each of their purchases would count for the day before its own, whose morning would seem to have seen it coming. A
+    day does where most of its purchases are at one full hour before the start; the log, where most days or the last one
+    do.
     """
     ordering = pipeline.scenario.ordering
-    n = at_midnight(made.tallies)
-    total = sum(count for (_, kind), count in handed_over(made.tallies).items() if kind == "purchase")
-    if ordering is None or 2 * n <= total:
+    if ordering is None or not ordering.hour:
+        return []
+    own = {day: n for (day, kind), n in handed_over(made.tallies).items() if kind == "purchase"}
+    own = {day: n for day, n in own.items() if partition_date(pipeline, day) in dates}
+    instants = at_one_instant(made.tallies)
+    told = sorted(day for day, n in own.items() if 2 * instants.get(day, 0) > n)
+    if not told or (2 * len(told) <= len(own) and max(own) not in told):
         return []
     return [
-        f"{where}: {n} of {total} purchases are at 00:00:00 in {pipeline.source.zone}, so the log seems to tell dates "
-        f"alone, and ordering.hour is {ordering.hour}: each would count for the day before; write ordering: {{hour: 0}}"
+        f"{where}: on {len(told)} of {len(own)} days, the last {told[-1]}, most purchases are at one full hour before "
+        f"{ordering.hour}:00 in {pipeline.source.zone}, so the log seems to tell dates for times, and each would count "
+        "for the day before; write ordering: {hour: 0}, or map the time itself"
     ]
 
 

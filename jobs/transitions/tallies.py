@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.kernel.arrays import IntArray
+from conf.kernel.arrays import MICROS_PER_SECOND, IntArray
 from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
 from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.earnings import lacks_money
@@ -49,11 +49,13 @@ QUARANTINED, WITHOUT_CONSENT = "quarantined", "no_consent"
 """Outcomes of a counted event whose decision is set aside: one of its episode can't be used, or the shopper didn't
 consent."""
 
-AT_MIDNIGHT = "purchase_at_midnight"
-"""Kind: purchases at the first instant of a business day, where a product's day starts later."""
+AT_ONE_INSTANT = "purchase_at_one_instant"
+"""Kind: purchases at a full hour of a business day, before a product's day starts; the outcome says at which."""
 
 WITHOUT_MONEY = "event_without_money"
 """Kind: counted events that lack the money which the reward asks for."""
+
+_SECONDS_PER_HOUR = 3600
 
 _TYPES = sorted(EVENT_TYPE_RANK, key=EVENT_TYPE_RANK.__getitem__)
 """Canonical types by their code, which is their rank."""
@@ -70,7 +72,7 @@ def tallies_of(
             *_of_decisions(stream, made, known),
             *_set_aside(events, made, actions),
             _handed_over(stream, made),
-            _at_midnight(stream, rules, known),
+            _at_one_instant(stream, rules, known),
             _without_money(stream, made, rules),
         ]
     )
@@ -212,18 +214,31 @@ def _handed_over(stream: Stream, made: StreamTransitions) -> pa.StructArray:
     return _structs(HANDED, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
 
 
-def _at_midnight(stream: Stream, rules: Rules, known: AsOf) -> pa.StructArray:
-    """Purchases whose time may be a date alone, by business day, where that would put them into the day before."""
-    is_later = isinstance(rules.clock, SkuDay) and rules.clock.hour > 0
+def _at_one_instant(stream: Stream, rules: Rules, known: AsOf) -> pa.StructArray:
+    """Purchases of a full hour before a product's day starts, by business day and seconds since midnight.
+
+    A date that is told for a time is midnight, in the shop's zone or in another one.
+    """
+    clock = rules.clock
+    is_later = isinstance(clock, SkuDay) and clock.hour > 0
     rows = np.flatnonzero(is_of_type(stream, "purchase")) if is_later else np.zeros(0, dtype=np.int64)
-    rows = rows[known.calendar.start_of_day(stream.day[rows]) == stream.time_us[rows]]
-    (day,), n, _ = _summed(stream.day[rows][:, None])
-    return _structs(AT_MIDNIGHT, day=day, n=n)
+    since = (stream.time_us[rows] - known.calendar.start_of_day(stream.day[rows])) // MICROS_PER_SECOND
+    is_early = since < (clock.hour if isinstance(clock, SkuDay) else 0) * _SECONDS_PER_HOUR
+    is_full = (since % _SECONDS_PER_HOUR == 0) & (stream.time_us[rows] % MICROS_PER_SECOND == 0)
+    kept = is_early & is_full
+    (day, seconds), n, _ = _summed(np.stack([stream.day[rows[kept]], since[kept]], axis=1))
+    return _structs(
+        AT_ONE_INSTANT, day=day, outcome=np.array([str(one) for one in seconds.tolist()], dtype=object), n=n
+    )
 
 
-def at_midnight(tallies: Iterable[Tally]) -> int:
-    """Return how many purchases may have a date for a time, where a product's day starts later."""
-    return sum(row["n"] for row in tallies if row["kind"] == AT_MIDNIGHT)
+def at_one_instant(tallies: Iterable[Tally]) -> dict[date, int]:
+    """Return how many purchases of each day are at its most frequent full hour before a product's day starts."""
+    found: dict[date, int] = {}
+    for row in tallies:
+        if row["kind"] == AT_ONE_INSTANT:
+            found[row["day"]] = max(found.get(row["day"], 0), row["n"])
+    return found
 
 
 def handed_over(tallies: Iterable[Tally]) -> dict[tuple[date, str], int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,11 +18,12 @@ import pytest
 
 from conf.kernel import attribution, mornings
 from conf.kernel.clocks.sku_day import SkuDay
+from conf.kernel.version import PRODUCT_VERSION
 from conf.kernel_rules import partition_date, rules_of
 from conf.specs.scenario import Pipeline, load_pipeline
 from jobs.transitions import morning_rows
 from jobs.transitions.checks import dates_for_times
-from jobs.transitions.tallies import handed_over, outcomes
+from jobs.transitions.tallies import handed_over, outcomes, summed_tallies
 from jobs.transitions.transitions import Made
 from tests.conf.kernel.planted_faults import Fault
 from tests.jobs.transitions.shop_events import Row, event, made_of
@@ -316,18 +319,32 @@ def _sale(day: int, clock: str, pieces: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("hour", "clock", "is_refused"), [(4, "00:00", True), (4, "10:00", False), (0, "00:00", False)]
+    ("hour", "clocks", "is_refused"),
+    [
+        (4, ("00:00", "00:00", "00:00"), True),
+        (4, ("01:00", "01:00", "01:00"), True),  # midnight of another zone
+        (4, ("10:00", "10:00", "00:00"), True),  # of late
+        (4, ("00:00", "10:00", "11:00"), False),
+        (4, ("03:10", "03:20", "02:45"), False),  # who sells at night has other times
+        (4, ("10:00", "10:00", "10:00"), False),
+        (0, ("00:00", "00:00", "00:00"), False),
+    ],
 )
-def test_dates_for_times_are_refused_where_a_day_starts_later(hour: int, clock: str, is_refused: bool) -> None:
+def test_dates_for_times_are_refused_where_a_day_starts_later(
+    hour: int, clocks: tuple[str, ...], is_refused: bool
+) -> None:
     """Each purchase would be the day before's, whose morning would seem to have seen it coming."""
     pipeline = pipeline_of(hour=hour)
-    rows = [_sale(day, clock, 2) for day in (12, 13, 14)] + [_sale(14, "16:00", 1)]
+    rows = [_sale(12 + number, clock, 2) for number, clock in enumerate(clocks) for _ in range(3)]
+    rows += [_sale(12 + number, "16:00", 1) for number in range(3)]
     log = SalesLog(pipeline, rows, date(2026, 1, 12), date(2026, 1, 15))
     _, tallies = made(log)
-    found = dates_for_times(Made([], tallies), pipeline, "transitions/x")
+    found = dates_for_times(Made([], summed_tallies(tallies)), pipeline, "transitions/x", dates=log.dates)
     assert bool(found) is is_refused
     if found:
-        assert "3 of 4 purchases are at 00:00:00 in UTC" in found[0] and "write ordering: {hour: 0}" in found[0]
+        assert "most purchases are at one full hour before 4:00 in UTC" in found[0]
+        assert "write ordering: {hour: 0}" in found[0]
+    assert not dates_for_times(Made([], summed_tallies(tallies)), pipeline, "x", dates=[])
 
 
 def test_mornings_have_one_name_whatever_else_is_there() -> None:
@@ -338,3 +355,17 @@ def test_mornings_have_one_name_whatever_else_is_there() -> None:
     assert [one["decision_id"] for one in again] == [row["decision_id"]]
     assert isinstance(row["decision_id"], str)
     assert pa.scalar(row["decision_id"]).as_py()
+
+
+DIGESTS = {3: "778adc0be055478d1067228409fc1364"}
+"""By version of products: of what is made of 30 random logs that count nothing."""
+
+
+def test_what_is_made_of_a_log_without_counts_is_its_version_of_products() -> None:
+    """Raise PRODUCT_VERSION and add the digest where something else is meant to be made of such logs."""
+    state = sha256()
+    for seed in range(30):
+        rows, tallies = made(random_log(seed))
+        told = sorted(json.dumps(one, sort_keys=True, default=str) for one in tallies)
+        state.update(json.dumps([rows, told], sort_keys=True, default=str).encode())
+    assert state.hexdigest()[:32] == DIGESTS[PRODUCT_VERSION]
