@@ -62,8 +62,13 @@ def select_orders(basis: OrderBasis, policies: Mapping[str, OrderPolicy], *, con
     )
     # Where every formula's fit failed, which the page names, the best of all stands in for them.
     formula = max(formulas or policies, key=values.__getitem__)
-    others = [name for name, policy in policies.items() if policy.method in NO_FORMULAS and name != formula]
-    leads = {name: _lead(led, name, formula, confidence) for name in others}
+    # Of each method its best seed: were all seeds asked, the luckiest would answer for the method.
+    methods = {policy.method for policy in policies.values() if policy.method in NO_FORMULAS}
+    others = [
+        max((name for name in policies if policies[name].method == method), key=values.__getitem__)
+        for method in sorted(methods)
+    ]
+    leads = {name: _lead(led, name, formula, confidence) for name in others if name != formula}
     ahead = [name for name, lead in leads.items() if lead is not None and lead.value > lead.standard_error]
     best = max(ahead, key=values.__getitem__, default=formula)
     if best in ahead:
