@@ -16,7 +16,7 @@ from conf.closed_output import end_with_the_reader
 from conf.errors import NightcartError, SpecError, exit_code
 from conf.plain_json import to_json
 from conf.specs.scenario import Pipeline, load_pipeline, scenarios_for
-from conf.specs.source import load_source
+from conf.specs.source import Source, load_source
 from jobs.commands.id_outlook import named_ids
 from jobs.commands.item_outlook import told_events, told_line
 from jobs.commands.next_steps import next_line, override_for, override_lines
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         source = load_source(given.source)
-        usual = _usual_scenario(given.source)
+        usual = _usual_scenario(source)
         pipeline, misfit = _pipeline(given.scenario, usual, given.source)
         checks, unread = check_source(source, given.logs, given.lines)
         sides = check_side_tables(source, given.logs, given.lines)
@@ -77,10 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _usual_scenario(source: str) -> str:
-    """Return the scenario that is meant where nobody names one: the shipped one, or the first that runs on it."""
-    names = scenarios_for(source)
-    return _USUAL_SCENARIO if _USUAL_SCENARIO in names or not names else names[0]
+def _usual_scenario(source: Source) -> str:
+    """Return the scenario that is meant where nobody names one: of other clocks than sessions' the first there is."""
+    names = [] if source.decisions.clock == "session_step" else scenarios_for(source.name)
+    return names[0] if names else _USUAL_SCENARIO
 
 
 def _pipeline(scenario: str | None, usual: str, source: str) -> tuple[Pipeline | None, list[str]]:

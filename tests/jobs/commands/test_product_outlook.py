@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.source import load_source
 from jobs.commands.check_source import _usual_scenario
 from jobs.commands.outlook import lines_of, result_of
 from jobs.commands.source_outlook import OutlookEvent, ToldEvents
@@ -53,6 +54,10 @@ def test_sales_without_money_are_counted() -> None:
 
 
 def test_where_nobody_names_a_scenario_one_that_runs_on_the_source_is_meant() -> None:
-    assert _usual_scenario("online_retail_products") == "orders_from_sales"
-    assert _usual_scenario("simulated_inventory") == "inventory"
-    assert _usual_scenario("canonical") == "recommendation"
+    expected = {
+        "online_retail_products": "orders_from_sales",
+        "simulated_inventory": "inventory",
+        "simulated_promotion": "promotion",
+        "canonical": "recommendation",
+    }
+    assert {name: _usual_scenario(load_source(name)) for name in expected} == expected
