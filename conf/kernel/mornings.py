@@ -107,15 +107,14 @@ def taken_back(stream: Stream, decided: DecisionRows, *, look_back_days: int) ->
     return TakenBack(purchase, refund, decision)
 
 
-def asked_for(stream: Stream, decided: DecisionRows, *, look_back_days: int) -> IntArray:
+def asked_for(stream: Stream, gone: TakenBack, n_decisions: int) -> IntArray:
     """Return the units that were asked for from each decision until its period ended, `(n_decisions,)`.
 
-    Purchases that were taken back (`taken_back`, which see for the arguments) are none.
+    Purchases that were taken back are none.
     """
-    found = taken_back(stream, decided, look_back_days=look_back_days)
-    is_told = (found.decision != NOBODY) & (stream.quantity != NO_NUMBER)
-    kept = np.flatnonzero(is_told & is_of_type(stream, "purchase") & ~found.purchase)
-    return sums_by(stream.quantity[kept], found.decision[kept], len(decided))
+    is_told = (gone.decision != NOBODY) & (stream.quantity != NO_NUMBER)
+    kept = np.flatnonzero(is_told & is_of_type(stream, "purchase") & ~gone.purchase)
+    return sums_by(stream.quantity[kept], gone.decision[kept], n_decisions)
 
 
 def _names_purchase(stream: Stream, back: IntArray, look_back_days: int) -> BoolArray:

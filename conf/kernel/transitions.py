@@ -19,7 +19,7 @@ from conf.kernel.decisions import DecisionRows, DecisionRule
 from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
 from conf.kernel.episode_ends import has_settled
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
-from conf.kernel.mornings import asked_for, taken_back
+from conf.kernel.mornings import TakenBack, asked_for, taken_back
 from conf.kernel.points import CLOSING, NO_DECISION, TERMINAL, TIMEOUT, Points
 from conf.kernel.product_features import ProductFacts, ProductRule, nothing_told, product_features
 from conf.kernel.quarantine import UNKNOWN_SET, MaskRule, Quarantine, quarantine
@@ -178,7 +178,10 @@ def transitions(
         watermark_us=as_of.watermark_us,
     )
     features = observations(stream, decided, points, rules, attributes=attributes, facts=facts)
-    attributed = attributed_events(stream, decided, rules.attribution)
+    gone = None
+    if decided.period is not None:
+        gone = taken_back(stream, decided, look_back_days=rules.attribution.look_back_days)
+    attributed = attributed_events(stream, decided, rules.attribution, gone)
     asked = np.flatnonzero(points.is_decision)
     session = in_sessions.number[decided.rows[points.decision[asked]]]
     aside = quarantine(
@@ -214,7 +217,7 @@ def transitions(
         reward=earned(worths) - cost[chosen],
         cost=cost[chosen],
         metrics={name: earned(worth(stream, attributed.row, [term])) for name, term in rules.metrics.items()}
-        | _of_stock(stream, decided, rules, chosen),
+        | _of_stock(stream, decided, rules, chosen, gone),
         terminal=points.end[here] == TERMINAL,
         timeout=points.end[here] == TIMEOUT,
         reward_settled=has_settled(
@@ -231,15 +234,16 @@ def transitions(
     )
 
 
-def attributed_events(stream: Stream, decided: DecisionRows, rule: AttributionRule) -> Attributed:
-    """Return the counted events, each with its decision or the reason why it has none."""
+def attributed_events(
+    stream: Stream, decided: DecisionRows, rule: AttributionRule, gone: TakenBack | None = None
+) -> Attributed:
+    """Return the counted events, each with its decision or the reason why it has none; `gone`: what was taken back."""
     link = links(stream, decided, rule)
     touches = touches_of(stream, decided, link, rule)
     found = attribute(stream, touches, link, rule)
     found = follow_purchases(stream, touches, found, rule) if rule.follows_purchases else found
-    if rule.follows_purchases and decided.period is not None:
+    if rule.follows_purchases and gone is not None:
         # What made a purchase none takes its money back, too, whatever number it has.
-        gone = taken_back(stream, decided, look_back_days=rule.look_back_days)
         is_gone = gone.refund[found.row]
         own = np.where(is_gone, gone.decision[found.row], found.decision)
         found = Attributed(found.row, own, np.where(is_gone, ATTRIBUTED, found.outcome))
@@ -287,13 +291,14 @@ def observations(
     return {name: found[name] for name in rules.lengths}
 
 
-def _of_stock(stream: Stream, decided: DecisionRows, rules: Rules, chosen: IntArray) -> dict[str, IntArray]:
+def _of_stock(
+    stream: Stream, decided: DecisionRows, rules: Rules, chosen: IntArray, gone: TakenBack | None
+) -> dict[str, IntArray]:
     """Return what became of the stock after the chosen decisions, by the metric's name."""
     if not rules.stock_metrics:
         return {}
-    if decided.period is not None:
-        sold = asked_for(stream, decided, look_back_days=rules.attribution.look_back_days)[chosen]
-        return dict.fromkeys(rules.stock_metrics, sold)
+    if gone is not None:
+        return dict.fromkeys(rules.stock_metrics, asked_for(stream, gone, len(decided))[chosen])
     flows = stock_flows(stream, decided.is_decision, rules.attribution.window_us)
     return {name: getattr(flows, flow)[chosen] for name, flow in rules.stock_metrics.items()}
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.kernel.arrays import MICROS_PER_SECOND, IntArray
+from conf.kernel.arrays import MICROS_PER_HOUR, MICROS_PER_SECOND, IntArray
 from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
 from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.earnings import lacks_money
@@ -54,8 +54,6 @@ AT_ONE_INSTANT = "purchase_at_one_instant"
 
 WITHOUT_MONEY = "event_without_money"
 """Kind: counted events that lack the money which the reward asks for."""
-
-_SECONDS_PER_HOUR = 3600
 
 _TYPES = sorted(EVENT_TYPE_RANK, key=EVENT_TYPE_RANK.__getitem__)
 """Canonical types by their code, which is their rank."""
@@ -219,14 +217,12 @@ def _at_one_instant(stream: Stream, rules: Rules, known: AsOf) -> pa.StructArray
 
     A date that is told for a time is midnight, in the shop's zone or in another one.
     """
-    clock = rules.clock
-    is_later = isinstance(clock, SkuDay) and clock.hour > 0
-    rows = np.flatnonzero(is_of_type(stream, "purchase")) if is_later else np.zeros(0, dtype=np.int64)
-    since = (stream.time_us[rows] - known.calendar.start_of_day(stream.day[rows])) // MICROS_PER_SECOND
-    is_early = since < (clock.hour if isinstance(clock, SkuDay) else 0) * _SECONDS_PER_HOUR
-    is_full = (since % _SECONDS_PER_HOUR == 0) & (stream.time_us[rows] % MICROS_PER_SECOND == 0)
-    kept = is_early & is_full
-    (day, seconds), n, _ = _summed(np.stack([stream.day[rows[kept]], since[kept]], axis=1))
+    start_us = rules.clock.hour * MICROS_PER_HOUR if isinstance(rules.clock, SkuDay) else 0
+    rows = np.flatnonzero(is_of_type(stream, "purchase")) if start_us else np.zeros(0, dtype=np.int64)
+    since_us = stream.time_us[rows] - known.calendar.start_of_day(stream.day[rows])
+    kept = (since_us < start_us) & (since_us % MICROS_PER_HOUR == 0)
+    day, seconds = stream.day[rows[kept]], since_us[kept] // MICROS_PER_SECOND
+    (day, seconds), n, _ = _summed(np.stack([day, seconds], axis=1))
     return _structs(
         AT_ONE_INSTANT, day=day, outcome=np.array([str(one) for one in seconds.tolist()], dtype=object), n=n
     )

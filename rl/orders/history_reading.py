@@ -30,7 +30,7 @@ from rl.inventory.order_days import OrderDays
 from rl.inventory.shared_orders import Room
 from rl.inventory.shelf_life import ShelfLife
 from rl.orders.hidden_demand import hides_demand
-from rl.orders.order_history import NO_CATEGORY, OrderHistory
+from rl.orders.order_history import NO_CATEGORY, OrderHistory, weekdays_from
 from rl.orders.simulated_stock import simulated_stock
 from rl.orders.unlisted import UnlistedProducts, counted_lately, last_known_units, sold_lately
 
@@ -147,7 +147,7 @@ def _simulated(
         declared,
         rows.placed(rows.metrics[sold]),
         rows.is_known,
-        (date_of(rows.first).weekday() + np.arange(rows.n_days, dtype=np.int64)) % 7,
+        weekdays_from(date_of(rows.first), rows.n_days),
         limits=limits,
         shelf_days=None if shelf is None else shelf.days,
     )

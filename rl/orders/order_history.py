@@ -23,6 +23,11 @@ NO_CATEGORY = "(none)"
 _DAYS_PER_WEEK = 7
 
 
+def weekdays_from(first_day: date, n_days: int) -> IntArray:
+    """Return the weekday of so many days from the first on, 0 Monday, `(n_days,)`."""
+    return (first_day.weekday() + np.arange(n_days, dtype=np.int64)) % _DAYS_PER_WEEK
+
+
 @dataclass(frozen=True)
 class OrderHistory:
     """Products' days; arrays are `(n_products, n_days)` where nothing else is said, 0 where a day isn't known.
@@ -151,7 +156,7 @@ class OrderHistory:
     @cached_property
     def weekday(self) -> IntArray:
         """Weekday of each day, 0 Monday, `(n_days,)`."""
-        return (self.first_day.weekday() + np.arange(self.n_days, dtype=np.int64)) % 7
+        return weekdays_from(self.first_day, self.n_days)
 
     @property
     def shrinkage(self) -> IntArray:
